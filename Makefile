@@ -1,0 +1,42 @@
+.DEFAULT_GOAL := help
+PYTHON ?= python3
+BIN := .venv/bin
+LOCK := requirements/develop.txt
+
+.PHONY: help setup demo test lint bench bench-large lock clean
+
+help:  ## Say what each target does
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
+
+setup: .venv/.ready  ## Make the virtual environment in .venv with the locked dependencies and the program
+
+.venv/.ready: $(LOCK) pyproject.toml requirements/runtime.in requirements/declare.py
+	@test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r $(LOCK)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-index --no-deps --no-build-isolation -e .
+	@touch $@
+
+demo: setup  ## Run the main job on a made-up population of 680,880 people
+	$(BIN)/cair demo
+
+test: setup  ## Run all tests
+	$(BIN)/python -m pytest -n 2
+
+lint: setup  ## Format check, linters, types, floors
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+bench: setup  ## Measure P1-P4, P9, P10 with their yardsticks, at 10 k, 100 k and 680,880 people
+	$(BIN)/python -m benchmarks
+
+bench-large: setup  ## The same at 5.6 and 20 million people (hours, 60 GB of disk)
+	$(BIN)/python -m benchmarks --people 5600000 20000000
+
+lock: setup  ## Choose versions anew and write the lock files
+	$(BIN)/uv pip compile --universal --generate-hashes --upgrade --python-version 3.11 --no-header --no-annotate -q requirements/develop.in -o $(LOCK)
+	$(BIN)/uv pip compile --universal --generate-hashes --python-version 3.11 --no-header --no-annotate -q -c $(LOCK) requirements/runtime.in -o requirements/runtime.txt
+
+clean:  ## Remove the virtual environment and caches
+	rm -rf .venv .pytest_cache .mypy_cache .ruff_cache .hypothesis build dist

@@ -1,0 +1,3 @@
+"""cair: evidence in, everyone decided and explained, paid once."""
+
+__version__ = "0.1.0"

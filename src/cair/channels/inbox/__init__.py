@@ -1,0 +1,1 @@
+"""Files of partners: bytes become records, records become columns of text or malformed lines."""

@@ -1,0 +1,1 @@
+"""The command line: reads the clock, parses, makes one call, renders."""

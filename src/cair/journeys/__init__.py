@@ -1,0 +1,1 @@
+"""What the programme does, one file per journey: read, decide, write in one transaction, announce."""

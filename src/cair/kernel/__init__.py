@@ -1,0 +1,1 @@
+"""Words everyone shares: money, days, identity, states, reasons. Imports nothing of ours."""

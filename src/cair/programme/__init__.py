@@ -1,0 +1,1 @@
+"""What the law says: figures with dates and sources, rulebooks. No logic."""

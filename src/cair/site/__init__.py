@@ -1,0 +1,1 @@
+"""The wiring: Django settings and entry points, nothing else."""
