@@ -115,3 +115,7 @@ class Outcome(StrEnum):
     CONFLICT = "conflict"
     DUPLICATE = "duplicate"
     REJECTED = "rejected"
+
+
+BENEFIT_TRANCHE_1 = "TRANCHE_1"
+"""Name of the first incentive in decisions and exports."""

@@ -1,0 +1,186 @@
+"""All that parties say about a redeem code, side by side. Source: decisions, section 2.
+
+Sides carry a prefix: p_ purchase, r_ redemption, c_ completion (provider), k_ confirmation (platform), v_ review.
+"""
+
+from collections.abc import Mapping
+
+import ibis
+from ibis.expr import types as ir
+
+from cair.rules.checks import jakarta_day, text
+from cair.rules.facts import beside, best
+from cair.rules.tables import PMO
+from cair.rules.trainings import one_per_code, with_course
+
+
+def sold_codes(purchases: ir.Table, offered: ir.Table) -> ir.Table:
+    """Give one row per redeem code with a purchase in force: p, its course and what repeated sales say."""
+    codes = one_per_code(purchases)
+    codes = codes.mutate(bought_on=jakarta_day(codes.occurred_at))
+    return with_course(codes, offered)
+
+
+def strays(reports: ir.Table, codes: ir.Table, party: str) -> ir.Table:
+    """Give the reports that do not come from the party expected for their code, or whose code nobody sold."""
+    return reports.anti_join(codes, [reports.redeem_code == codes.redeem_code, reports.partner == codes[party]])
+
+
+def stray_instants(stray: Mapping[str, ir.Table]) -> ir.Table:
+    """Give per code the first and newest known_at of its stray reports, by feed: of all of them, of those that use the
+    code, of those that speak as provider, and of those that speak as platform.
+    """
+    uses, provides = ("redemptions", "completions", "confirmations"), ("redemptions", "activities", "completions")
+    every = ibis.union(
+        *(
+            reports.select(
+                "redeem_code",
+                "known_at",
+                uses=ibis.literal(feed in uses),
+                provides=ibis.literal(feed in provides),
+                confirms=ibis.literal(feed == "confirmations"),
+            )
+            for feed, reports in stray.items()
+        )
+    )
+    return every.group_by(stray_code="redeem_code").agg(
+        named_first=every.known_at.min(),
+        named_newest=every.known_at.max(),
+        used_first=every.known_at.min(where=every.uses),
+        used_newest=every.known_at.max(where=every.uses),
+        other_provider_first=every.known_at.min(where=every.provides),
+        other_provider_newest=every.known_at.max(where=every.provides),
+        other_platform_first=every.known_at.min(where=every.confirms),
+        other_platform_newest=every.known_at.max(where=every.confirms),
+    )
+
+
+_SIDES = {
+    "r": ("course_code",),
+    "c": ("course_code", "certificate_no"),
+    "k": ("course_code", "certificate_no"),
+    "v": ("stars", "text_length"),
+}
+_ALWAYS = ("partner", "occurred_at", "known_at", "fingerprint")
+
+
+def _named(reports: ir.Table, side: str, rank: int) -> ir.Table:
+    """Rename the columns of one side so that several candidates for it can stand beside a code."""
+    columns = {f"{side}{rank}_{name}": name for name in (*_ALWAYS, *_SIDES[side])}
+    return reports.select(**{f"{side}{rank}_code": "redeem_code"}, **columns)
+
+
+def _take(codes: ir.Table, side: str, ranks: int) -> ir.Table:
+    """Take of several candidates for a side the first that is there."""
+    present = [codes[f"{side}{rank}_known_at"].notnull() for rank in range(ranks)]
+    chosen = {}
+    for name in (*_ALWAYS, *_SIDES[side]):
+        candidates = [codes[f"{side}{rank}_{name}"] for rank in range(ranks)]
+        chosen[f"{side}_{name}"] = ibis.cases(*zip(present[:-1], candidates[:-1], strict=True), else_=candidates[-1])
+    spent = [f"{side}{rank}_{name}" for rank in range(ranks) for name in ("code", *_ALWAYS, *_SIDES[side])]
+    return codes.mutate(**chosen).drop(*spent)
+
+
+def with_side(codes: ir.Table, side: str, reports: ir.Table, stray: ir.Table, party: str) -> ir.Table:
+    """Add a side: the expected party's report, else the smallest (`occurred_at`, partner)."""
+    own, other = _named(reports, side, 0), best(stray, per="redeem_code", order=[stray.occurred_at, stray.partner])
+    other = _named(other, side, 1)
+    codes = codes.left_join(own, [codes.redeem_code == own[f"{side}0_code"], codes[party] == own[f"{side}0_partner"]])
+    codes = codes.left_join(other, codes.redeem_code == other[f"{side}1_code"])
+    return _take(codes, side, 2)
+
+
+def with_review(codes: ir.Table, reviews: ir.Table, stray: ir.Table) -> ir.Table:
+    """Add the review: the one from `pmo`, else the platform's, else the smallest (`occurred_at`, partner)."""
+    office = _named(reviews.filter(reviews.partner == text(PMO)), "v", 0)
+    own = _named(reviews, "v", 1)
+    other = _named(best(stray, per="redeem_code", order=[stray.occurred_at, stray.partner]), "v", 2)
+    codes = codes.left_join(office, codes.redeem_code == office.v0_code)
+    codes = codes.left_join(own, [codes.redeem_code == own.v1_code, codes.p_partner == own.v1_partner])
+    codes = codes.left_join(other, codes.redeem_code == other.v2_code)
+    return _take(codes, "v", 3)
+
+
+_PURCHASE = {
+    "p_partner": "platform",
+    "p_course_code": "course_code",
+    "p_occurred_at": "occurred_at",
+    "p_known_at": "known_at",
+    "p_fingerprint": "fingerprint",
+    "p_invoice_code": "invoice_code",
+}
+
+
+def every_code(codes: ir.Table, instants: ir.Table, gone: ir.Table) -> ir.Table:
+    """Give one row per redeem code that anybody names: those sold, and those that only evidence names.
+
+    `gone` are the reports of purchases that carry no purchase in force (`trainings.lapsed`).
+    """
+    codes = codes.rename(_PURCHASE)
+    orphans = instants.select(redeem_code="stray_code").anti_join(codes, "redeem_code")
+    empty = {name: ibis.null(kind) for name, kind in codes.schema().items() if name != "redeem_code"}
+    every = codes.union(orphans.mutate(**empty).select(*codes.columns))
+    every = beside(every, instants, {"redeem_code": "stray_code"})
+    return beside(every, lapsed_codes(gone), {"redeem_code": "lapsed_code"})
+
+
+def with_finish(codes: ir.Table) -> ir.Table:
+    """Add the finish: c if there is one, else k."""
+    by_provider = codes.c_known_at.notnull()
+    return codes.mutate(
+        f_occurred_at=by_provider.ifelse(codes.c_occurred_at, codes.k_occurred_at),
+        f_known_at=by_provider.ifelse(codes.c_known_at, codes.k_known_at),
+        f_partner=by_provider.ifelse(codes.c_partner, codes.k_partner),
+    )
+
+
+def lapsed_codes(gone: ir.Table) -> ir.Table:
+    """Give for each code of purchases taken back: the partner of the smallest report, first and newest VOID known."""
+    smallest = best(gone, per="redeem_code", order=[gone.occurred_at, gone.invoice_code, gone.partner])
+    knowns = gone.group_by("redeem_code").agg(void_first=gone.void_known.min(), void_newest=gone.void_known.max())
+    smallest = smallest.select(lapsed_code="redeem_code", lapsed_partner="partner")
+    return beside(smallest, knowns, {"lapsed_code": "redeem_code"})
+
+
+def shared_certificates(completions: ir.Table) -> ir.Table:
+    """Give the completions whose partner gives their certificate number to more than one redeem code."""
+    numbered = completions.filter(completions.certificate_no.notnull())
+    several = numbered.group_by("partner", "certificate_no").having(lambda t: t.count() > 1).agg()
+    shared = numbered.semi_join(several, ["partner", "certificate_no"])
+    return shared.select("partner", "certificate_no", "redeem_code", "known_at")
+
+
+def reused_certificates(shared: ir.Table, gone: ir.Table, purchases: ir.Table) -> ir.Table:
+    """Give for each code with a reused certificate: since when it is reused, and the newest completion with it.
+
+    Codes are left out that reports of purchases name but no purchase in force carries.
+    """
+    dead = gone.select("redeem_code").distinct().anti_join(purchases, "redeem_code")
+    alive = shared.anti_join(dead, "redeem_code")
+    ranked = alive.mutate(
+        seen=ibis.row_number().over(group_by=["partner", "certificate_no"], order_by=[alive.known_at, alive.redeem_code])
+    )
+    several = ranked.group_by("partner", "certificate_no").agg(
+        reused_second=ranked.known_at.max(where=ranked.seen == 1), reused_newest=ranked.known_at.max()
+    )
+    several = several.filter(several.reused_second.notnull()).rename(
+        several_partner="partner", several_number="certificate_no"
+    )
+    joined = beside(alive, several, {"partner": "several_partner", "certificate_no": "several_number"})
+    joined = joined.filter(joined.reused_second.notnull())
+    return joined.select(
+        "reused_second",
+        "reused_newest",
+        reused_code="redeem_code",
+        reused_partner="partner",
+        reused_number="certificate_no",
+    )
+
+
+def with_reused_certificates(codes: ir.Table, reused: ir.Table) -> ir.Table:
+    """Add to each code whether its completion's certificate is reused."""
+    return beside(
+        codes,
+        reused,
+        {"redeem_code": "reused_code", "c_partner": "reused_partner", "c_certificate_no": "reused_number"},
+    )

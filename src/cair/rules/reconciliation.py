@@ -1,0 +1,149 @@
+"""The whole decision, from reports to rows, as a list of named steps: each a table made from tables before it.
+
+Stages let an engine run the steps in parts: CARDS by card number, SHARED over everybody (they are small or make what is
+small), CODES by redeem code; a person stands where the first training's code stands. In one piece or in parts, the
+answer is the same. A step that is `kept` is used more than once, so an engine stores it.
+"""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from enum import Enum
+from types import SimpleNamespace
+
+import ibis
+from ibis.expr import types as ir
+
+from cair.rules import breaks, holds, incentives, matching, people, trainings
+from cair.rules.facts import in_force, schemas
+
+
+class Stage(Enum):
+    """Over which rows a step runs."""
+
+    SHARED_FIRST = "shared first"
+    CARDS = "by card number"
+    SHARED = "shared"
+    CODES = "by redeem code"
+
+
+@dataclass(frozen=True)
+class Step:
+    """One named table: how it is made of tables before it."""
+
+    name: str
+    stage: Stage
+    build: Callable[[SimpleNamespace], ir.Table]
+    kept: bool = False
+
+
+def _standing(feed: str, stage: Stage, *, kept: bool = False) -> Step:
+    return Step(f"{feed}_now", stage, lambda t: in_force(getattr(t, feed), t.moment), kept)
+
+
+def _strays(feed: str, party: str) -> Step:
+    def build(t: SimpleNamespace) -> ir.Table:
+        return matching.strays(getattr(t, f"{feed}_now"), t.codes_sold, party)
+
+    return Step(f"{feed}_stray", Stage.CODES, build, kept=True)
+
+
+_EVIDENCE = ("redemptions", "activities", "completions", "confirmations", "reviews")
+_FIRST, _CARDS, _SHARED, _CODES = Stage.SHARED_FIRST, Stage.CARDS, Stage.SHARED, Stage.CODES
+
+STEPS: tuple[Step, ...] = (
+    _standing("courses", _FIRST),
+    Step("offers", _FIRST, lambda t: trainings.offers(t.courses_now), kept=True),
+    _standing("holds", _FIRST, kept=True),
+    _standing("revocations", _FIRST, kept=True),
+    _standing("resolutions", _FIRST, kept=True),
+    _standing("purchases", _FIRST),
+    Step("taken_back", _FIRST, lambda t: trainings.voids(t.purchases_now), kept=True),
+    _standing("appointments", _FIRST),
+    Step("same_people", _FIRST, lambda t: people.same_people(t.appointments_now), kept=True),
+    _standing("completions", _FIRST),
+    Step("shared_certificates", _FIRST, lambda t: matching.shared_certificates(t.completions_now), kept=True),
+    # by card number
+    _standing("accounts", _CARDS),
+    Step("accounts_linked", _CARDS, lambda t: people.linked_accounts(t.accounts_now, t.appointments_now)),
+    Step("revoked", _CARDS, lambda t: people.revocations_by_card(t.revocations_now)),
+    Step(
+        "persons",
+        _CARDS,
+        lambda t: people.stand(t.appointments_now, t.same_people, t.accounts_linked, t.revoked, t.rulebooks),
+        kept=True,
+    ),
+    Step("sales", _CARDS, lambda t: trainings.sales(t.purchases_now, t.taken_back), kept=True),
+    Step("bought", _CARDS, lambda t: trainings.bought(t.sales, t.persons), kept=True),
+    Step("people", _CARDS, lambda t: trainings.with_first_training(t.persons, t.bought, t.sales), kept=True),
+    Step("gone", _CARDS, lambda t: trainings.lapsed(t.sales, t.taken_back), kept=True),
+    # over everybody
+    Step(
+        "reused",
+        _SHARED,
+        lambda t: matching.reused_certificates(t.shared_certificates, t.gone, t.bought),
+        kept=True,
+    ),
+    # by redeem code
+    _standing("redemptions", _CODES),
+    _standing("activities", _CODES),
+    _standing("confirmations", _CODES),
+    _standing("reviews", _CODES),
+    Step("codes_sold", _CODES, lambda t: matching.sold_codes(t.bought, t.offers), kept=True),
+    _strays("redemptions", "provider"),
+    _strays("activities", "provider"),
+    _strays("completions", "provider"),
+    _strays("confirmations", "platform"),
+    _strays("reviews", "platform"),
+    Step(
+        "stray_instants",
+        _CODES,
+        lambda t: matching.stray_instants({feed: getattr(t, f"{feed}_stray") for feed in _EVIDENCE}),
+        kept=True,
+    ),
+    Step("codes_named", _CODES, lambda t: matching.every_code(t.codes_sold, t.stray_instants, t.gone)),
+    Step(
+        "codes_redeemed",
+        _CODES,
+        lambda t: matching.with_side(t.codes_named, "r", t.redemptions_now, t.redemptions_stray, "provider"),
+    ),
+    Step(
+        "codes_completed",
+        _CODES,
+        lambda t: matching.with_side(t.codes_redeemed, "c", t.completions_now, t.completions_stray, "provider"),
+    ),
+    Step(
+        "codes_confirmed",
+        _CODES,
+        lambda t: matching.with_side(t.codes_completed, "k", t.confirmations_now, t.confirmations_stray, "p_partner"),
+    ),
+    Step(
+        "codes_reviewed",
+        _CODES,
+        lambda t: matching.with_review(t.codes_confirmed, t.reviews_now, t.reviews_stray),
+    ),
+    Step(
+        "codes",
+        _CODES,
+        lambda t: matching.with_reused_certificates(matching.with_finish(t.codes_reviewed), t.reused),
+        kept=True,
+    ),
+    Step("findings", _CODES, lambda t: breaks.find(t.codes, t.moment), kept=True),
+    Step("breaks", _CODES, lambda t: breaks.resolve(t.findings, t.resolutions_now, t.terms), kept=True),
+    Step("breaks_by_code", _CODES, lambda t: breaks.by_code(t.breaks)),
+    Step("trainees", _CODES, lambda t: incentives.with_training(t.people, t.codes, t.breaks_by_code), kept=True),
+    Step("trainees_held", _CODES, lambda t: holds.with_holds(t.trainees, t.holds_now)),
+    Step("progress", _CODES, lambda t: incentives.progress(t.activities_now, t.trainees)),
+    Step("candidates", _CODES, lambda t: incentives.with_progress(t.trainees_held, t.progress)),
+    Step("checked", _CODES, lambda t: incentives.check(t.candidates)),
+    Step("decisions", _CODES, lambda t: incentives.decide(t.checked, t.terms), kept=True),
+)
+"""Every step, in order."""
+
+
+def expressions() -> Iterator[tuple[Step, ir.Table]]:
+    """Give each step with its expression over tables known by name only: compiled once, run on any engine."""
+    tables = SimpleNamespace(**{name: ibis.table(schema, name=name) for name, schema in schemas().items()})
+    for step in STEPS:
+        expression = step.build(tables)
+        setattr(tables, step.name, ibis.table(expression.schema(), name=step.name))
+        yield step, expression

@@ -1,0 +1,155 @@
+"""Purchases in force, in the order of first training, and what was spent up to each.
+
+Source: decisions, section 2.
+"""
+
+import ibis
+from ibis.expr import types as ir
+
+from cair.rules.checks import text
+from cair.rules.facts import beside, best
+
+
+def voids(purchases: ir.Table) -> ir.Table:
+    """Give the VOID reports in force: a purchase taken back, by platform and invoice."""
+    return purchases.filter(purchases.status == text("VOID"))
+
+
+def sales(purchases: ir.Table, taken_back: ir.Table) -> ir.Table:
+    """Give the SUCCESS reports in force, each with `void_known` when its platform and invoice have a VOID."""
+    sold = purchases.filter(purchases.status == text("SUCCESS"))
+    back = taken_back.select(void_partner="partner", void_invoice="invoice_code", void_known="known_at")
+    return beside(sold, back, {"partner": "void_partner", "invoice_code": "void_invoice"})
+
+
+def lapsed(sold: ir.Table, taken_back: ir.Table) -> ir.Table:
+    """Give the reports of purchases that carry no purchase in force: those taken back, and the VOIDs themselves."""
+    columns = ["redeem_code", "occurred_at", "invoice_code", "partner"]
+    gone = sold.filter(sold.void_known.notnull()).select(*columns, "void_known")
+    return gone.union(taken_back.select(*columns, void_known="known_at"))
+
+
+def bought(sold: ir.Table, people: ir.Table) -> ir.Table:
+    """Give the purchases in force with what the card had spent up to and including each, and its appointment.
+
+    The order of first training is (`occurred_at`, `invoice_code`, platform). `spent_known` is the greatest known_at of
+    the purchases summed. Cards without an appointment keep NULLs there.
+    """
+    kept = sold.filter(sold.void_known.isnull())
+    window = ibis.cumulative_window(
+        group_by=kept.card_number, order_by=[kept.occurred_at, kept.invoice_code, kept.partner]
+    )
+    ordered = kept.mutate(
+        place=ibis.row_number().over(window),
+        spent_idr=kept.amount_idr.sum().over(window),
+        spent_known=kept.known_at.max().over(window),
+    )
+    holders = people.select("appointed_on", "appointed_known", "training_balance_idr", holder="card_number")
+    joined = ordered.left_join(holders, ordered.card_number == holders.holder)
+    return joined.select(
+        "redeem_code",
+        "card_number",
+        "course_code",
+        "amount_idr",
+        "occurred_at",
+        "invoice_code",
+        "known_at",
+        "fingerprint",
+        "place",
+        "spent_idr",
+        "spent_known",
+        "appointed_on",
+        "appointed_known",
+        "training_balance_idr",
+        "holder",
+        platform="partner",
+    )
+
+
+def with_first_training(people: ir.Table, purchases: ir.Table, sold: ir.Table) -> ir.Table:
+    """Add each person's first training, and the newest VOID of a purchase of the card."""
+    first = purchases.filter(purchases.place == 0).select(
+        first_holder="card_number",
+        first_code="redeem_code",
+        first_platform="platform",
+        first_invoice="invoice_code",
+    )
+    people = beside(people, first, {"card_number": "first_holder"})
+    gone = sold.filter(sold.void_known.notnull())
+    gone = gone.group_by(voided_card="card_number").agg(void_known=gone.void_known.max())
+    return beside(people, gone, {"card_number": "voided_card"})
+
+
+def one_per_code(purchases: ir.Table) -> ir.Table:
+    """Give p of each redeem code, and, where several purchases carry the code, what DUPLICATE_CODE needs.
+
+    p is the smallest (`occurred_at`, `invoice_code`, platform). `last_platform` is the partner of the greatest,
+    `second_known` the second smallest known_at; both NULL for a code sold once.
+    """
+    several = purchases.group_by("redeem_code").having(lambda t: t.count() > 1).agg().mutate(repeated=True)
+    marked = beside(purchases, several.rename(several_code="redeem_code"), {"redeem_code": "several_code"})
+    once = marked.filter(marked.repeated.isnull()).drop("repeated")
+    once = once.mutate(last_platform=ibis.null("string"), second_known=ibis.null("int64"))
+    rows = marked.filter(marked.repeated.notnull()).drop("repeated")
+    order = [rows.occurred_at, rows.invoice_code, rows.platform]
+    greatest = [rows.occurred_at.desc(), rows.invoice_code.desc(), rows.platform.desc()]
+    ranked = rows.mutate(
+        forth=ibis.row_number().over(group_by="redeem_code", order_by=order),
+        back=ibis.row_number().over(group_by="redeem_code", order_by=greatest),
+        seen=ibis.row_number().over(group_by="redeem_code", order_by=[rows.known_at, rows.invoice_code, rows.platform]),
+    )
+    about = ranked.group_by(about_code="redeem_code").agg(
+        last_platform=ranked.platform.max(where=ranked.back == 0),
+        second_known=ranked.known_at.max(where=ranked.seen == 1),
+    )
+    smallest = ranked.filter(ranked.forth == 0).drop("forth", "back", "seen")
+    return once.union(beside(smallest, about, {"redeem_code": "about_code"}))
+
+
+def offers(courses: ir.Table) -> ir.Table:
+    """Give one row per approved course, catalogue row and platform that may sell it."""
+    listed = courses.mutate(offered_on=courses.platforms.split(";").unnest())
+    return listed.select(
+        "offered_on",
+        "provider",
+        "price_idr",
+        "hours",
+        "approved_from",
+        "approved_until",
+        offered_course="course_code",
+        course_known="known_at",
+        course_fingerprint="fingerprint",
+        sessions=listed.sessions.fill_null(1),
+        tasks=listed.tasks.fill_null((listed.mode == text("face_to_face")).ifelse(0, 1)),
+    )
+
+
+def with_course(codes: ir.Table, offered: ir.Table) -> ir.Table:
+    """Add the catalogue row under which p was sold: its code, platform and day, the greatest `approved_from`.
+
+    Found once per (course, platform, day), which are few, then joined back.
+    """
+    asked = codes.filter(codes.platform.notnull()).select("course_code", "platform", "bought_on").distinct()
+    fits = asked.left_join(
+        offered, [asked.course_code == offered.offered_course, asked.platform == offered.offered_on]
+    )
+    fits = fits.filter(
+        (fits.approved_from <= fits.bought_on)
+        & (fits.approved_until.isnull() | (fits.bought_on <= fits.approved_until))
+    )
+    chosen = best(fits, per=["course_code", "platform", "bought_on"], order=[fits.approved_from.desc()])
+    chosen = chosen.select(
+        "provider",
+        "price_idr",
+        "hours",
+        "sessions",
+        "tasks",
+        "course_known",
+        "course_fingerprint",
+        asked_course="course_code",
+        asked_platform="platform",
+        asked_day="bought_on",
+    )
+    return beside(
+        codes, chosen, {"course_code": "asked_course", "platform": "asked_platform", "bought_on": "asked_day"}
+    )
