@@ -84,7 +84,9 @@ def rows():
             moves = (Move.PLATFORM, Move.PROVIDER, Move.PMO) if reason == Reason.BREAK else (move,)
             for whose_move in moves:
                 state = State.CLOSED if reason == Reason.REVOKED else State.WAITING
-                yield row(state=state, reason=reason, detail=detail, whose_move=whose_move, due_on=due, partner=partner)
+                changes = {"state": state, "reason": reason, "detail": detail, "whose_move": whose_move}
+                bought = "" if due and reason in (Reason.NOT_BOUGHT, *ACCOUNT_CHECKS) else "R-1"
+                yield row(due_on=due, partner=partner, redeem_code=bought, **changes)
     for state, due in itertools.product((State.DUE, State.RELEASED, State.SENT), due_days):
         yield row(state=state, reason="", whose_move="PMO", partner="pmo", due_on=due, amount_idr=600_000)
     yield row(state=State.PAID, reason="", whose_move="NONE", partner="", amount_idr=600_000)
@@ -267,7 +269,9 @@ def test_only_where_the_account_is_all_that_is_missing_is_the_evidence_called_co
         for book in BOOKS:
             said = explain_sentence(decision, lang="en", as_of_us=NOON, rulebook=book).startswith(complete)
             assert said == (book == "semi-bansos-2020")
-        later = explain_sentence(decision | {"benefit": "TRANCHE_2"}, lang="en", as_of_us=NOON, rulebook=BOOKS[0])
+        later = decision | {"benefit": "TRANCHE_2", "due_on": TODAY, "redeem_code": ""}
+        later = explain_sentence(later, lang="en", as_of_us=NOON, rulebook=BOOKS[0])
+        assert "first training" not in later
         assert not later.startswith(complete)
         assert "second monthly incentive" in later
 

@@ -20,7 +20,7 @@ import yaml
 
 from cair.kernel.days import JAKARTA, date_of, day_number, instant_of, jakarta_day, moment_of
 from cair.kernel.money import rupiah_text
-from cair.kernel.reasons import BreakKind, Move, Outcome, ReachClass, Reason, Refusal, RejectCode
+from cair.kernel.reasons import BENEFIT_TRANCHE_1, BreakKind, Move, Outcome, ReachClass, Reason, Refusal, RejectCode
 from cair.kernel.remedies import BankReason, mended_by
 from cair.kernel.states import State, Step
 from cair.programme.reader import rulebooks
@@ -192,7 +192,7 @@ def _fillings(row: Mapping[str, object], *, lang: Language, today: int | None) -
         "days": days_in_words(count, lang=lang),
     }
     partner_timing = "ahead" if timing == "tomorrow" else timing
-    benefit = str(row.get("benefit") or "TRANCHE_1")
+    benefit = str(row.get("benefit") or BENEFIT_TRANCHE_1)
     return {
         "benefit": content["benefits"].get(benefit, one_line(benefit)),
         "amount": rupiah_text(int(str(row.get("amount_idr") or 0)), lang=lang),
@@ -234,11 +234,12 @@ def _who(row: Mapping[str, object], *, lang: Language) -> str:
 
 
 def _moment_of_account(decision: Mapping[str, object], rulebook: str | None) -> str:
-    if day_of(decision.get("due_on")) is not None:
+    if decision.get("benefit") not in (None, "", BENEFIT_TRANCHE_1):
+        return "other"
+    if day_of(decision.get("due_on")) is not None and not decision.get("redeem_code"):
         return "first"
     checks = next((book.checks for book in rulebooks() if book.name == rulebook), ())
-    only_the_account = bool(checks) and checks[-len(ACCOUNT_CHECKS) :] == ACCOUNT_CHECKS
-    return "last" if only_the_account and decision.get("benefit") in (None, "", "TRANCHE_1") else "other"
+    return "last" if checks[-len(ACCOUNT_CHECKS) :] == ACCOUNT_CHECKS else "other"
 
 
 def _restored(decision: Mapping[str, object], rulebook: str | None, *, lang: Language) -> str:
