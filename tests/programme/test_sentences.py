@@ -215,20 +215,20 @@ CASES = [
         row(reason="NO_ACCOUNT", whose_move="PARTICIPANT", partner=""),
         BOOKS[0],
         "Semua bukti pelatihan Anda sudah lengkap, tetapi belum ada rekening atau dompet elektronik yang tertaut ke "
-        "kartu Anda; silakan tautkan rekening atau dompet elektronik milik Anda sendiri, lalu insentif dapat "
-        "dicairkan.",
+        "kartu Anda; silakan tautkan rekening atau dompet elektronik milik Anda sendiri yang sudah terverifikasi, agar "
+        "insentif dapat dicairkan.",
         "All evidence of your training is complete, but no bank account or e-wallet is linked to your card; please "
-        "link a bank account or e-wallet of your own, and then your incentive can be paid.",
+        "link a verified bank account or e-wallet of your own, so that your incentive can be paid.",
     ),
     Case(
         row(reason="NO_ACCOUNT", whose_move="PARTICIPANT", partner="", due_on="2020-06-21", redeem_code=""),
         BOOKS[1],
         "Belum ada rekening atau dompet elektronik yang tertaut ke kartu Anda; silakan tautkan rekening atau dompet "
-        "elektronik milik Anda sendiri, lalu beli pelatihan pertama paling lambat besok, 21 Juni 2020, pukul 23.59 "
-        "WIB, karena setelah itu kepesertaan Anda dapat dicabut.",
-        "No bank account or e-wallet is linked to your card; please link a bank account or e-wallet of your own, then "
-        "buy your first training by tomorrow, 21 June 2020, 23:59 WIB, because after that your participation may be "
-        "revoked.",
+        "elektronik milik Anda sendiri yang sudah terverifikasi, lalu beli "
+        "pelatihan pertama paling lambat besok, 21 Juni 2020, pukul 23.59 WIB, karena setelah itu kepesertaan Anda dapat dicabut.",
+        "No bank account or e-wallet is linked to your card; please link a verified bank account or e-wallet of your "
+        "own, then buy your first training by tomorrow, 21 June 2020, 23:59 WIB, because after that "
+        "your participation may be revoked.",
     ),
     Case(
         row(
