@@ -225,7 +225,8 @@ CASES = [
         BOOKS[1],
         "Belum ada rekening atau dompet elektronik yang tertaut ke kartu Anda; silakan tautkan rekening atau dompet "
         "elektronik milik Anda sendiri yang sudah terverifikasi, lalu beli "
-        "pelatihan pertama paling lambat besok, 21 Juni 2020, pukul 23.59 WIB, karena setelah itu kepesertaan Anda dapat dicabut.",
+        "pelatihan pertama paling lambat besok, 21 Juni 2020, pukul 23.59 WIB, karena setelah itu kepesertaan Anda "
+        "dapat dicabut.",
         "No bank account or e-wallet is linked to your card; please link a verified bank account or e-wallet of your "
         "own, then buy your first training by tomorrow, 21 June 2020, 23:59 WIB, because after that "
         "your participation may be revoked.",
