@@ -12,7 +12,7 @@ from cair.simulation.figures import read_figures
 from cair.simulation.files import Rows
 from cair.simulation.population import Block, People, blanked, instants, scatter
 from cair.simulation.scenario import DAY, NEVER, jakarta_day
-from cair.simulation.trainings import HOUR, Trainings, code_serials, exponential
+from cair.simulation.trainings import HOUR, Trainings, code_owners, exponential
 
 _CODE, _INVOICE, _CERTIFICATE = 31_415_926_537, 27_182_818_283, 16_180_339_889
 _STOCK = 999 * 10**9
@@ -39,6 +39,8 @@ _ENDINGS = (
 )
 _SHORT = ("ok", "bagus", "mantap", "👍", "oke", "good", "-", "sip kak")
 REVIEW_TEXTS = (*(praise + ending for praise in _PRAISE for ending in _ENDINGS), *_SHORT)
+_OVERTAKING = 0.03
+"""Share of revisions that arrive before what they revise."""
 _LONG_TEXTS = len(_PRAISE) * len(_ENDINGS)
 
 
@@ -72,18 +74,18 @@ class Case:
 
 def make_case(block: Block, people: People, catalogue: Catalogue, trainings: Trainings) -> Case:
     """Give the trainings of a block their codes and certificates."""
-    serial = trainings.serial
+    serial, owner = trainings.serial, code_owners(trainings)
     stock = (
         _STOCK
         + trainings.provider * 1_000
-        + jakarta_day(np.where(trainings.finished < NEVER, trainings.finished, 0)) % 28
+        + jakarta_day(np.where(trainings.finished < NEVER, trainings.finished, 0)) // 30 % 12
     )
     return Case(
         block=block,
         people=people,
         catalogue=catalogue,
         trainings=trainings,
-        code=redeem_codes(trainings.platform, code_serials(trainings)),
+        code=redeem_codes(trainings.platform[owner], serial[owner]),
         certificate=_marked(trainings.provider, "/", scatter(serial, _CERTIFICATE)),
         stock=_marked(trainings.provider, "/", stock),
         other_course=(trainings.course + 1) % len(catalogue.provider),
@@ -129,6 +131,8 @@ def _told(case: Case, generator: np.random.Generator, sent: np.ndarray, flawed: 
         np.maximum(mended[again], sent[again] + HOUR),
         sent[again] + HOUR + exponential(generator, 6 * DAY, len(again)),
     )
+    overtaking = revised[again] & (generator.random(len(again)) < _OVERTAKING)
+    later = np.where(overtaking, sent[again] - 1, later)
     index = np.concatenate([np.flatnonzero(exists), again])
     revision = np.where(np.arange(len(index)) < len(index) - len(again), 1, 2)
     sents = np.concatenate([sent[exists], later])
@@ -269,7 +273,7 @@ def activities(case: Case) -> Rows:
     throw = generator.random(len(trainings))
     pre = np.flatnonzero(own & (trainings.redeemed < NEVER) & (throw < 0.45))
     quiz = np.flatnonzero(own & (trainings.finished < NEVER) & (throw < 0.1))
-    post = np.flatnonzero(own & (trainings.finished < NEVER) & (throw > 0.1))
+    post = np.flatnonzero(own & (trainings.finished < NEVER) & (throw > 0.28))
     at = np.concatenate([pre, quiz, post])
     kind = np.repeat(np.arange(3, dtype=np.int8), [len(pre), len(quiz), len(post)])
     middle = (trainings.redeemed[quiz] + trainings.finished[quiz]) // 2

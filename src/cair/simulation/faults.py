@@ -29,9 +29,13 @@ class Spoiler:
     def __init__(self, scenario: Scenario) -> None:
         self._scenario = scenario
         self._turn = 0
+        self._office = read_figures().groups["office_partner"].start
 
     def __call__(self, lines: pa.Array, form: str, place: tuple[int, int]) -> pa.Array:
-        """Lines with their copies and damaged copies among them; the header is not given."""
+        """Lines with their copies and damaged copies among them; the header is not given.
+
+        Of a partner's unreadable lines some never come again; the office's own lists are complete.
+        """
         self._turn += 1
         generator = dice(self._scenario, _LINES, self._turn, *place)
         count = generator.binomial(len(lines), self._scenario.faults)
@@ -39,7 +43,7 @@ class Spoiler:
             return lines
         chosen = np.sort(generator.choice(len(lines), count, replace=False))
         fate = generator.random(count)
-        lost = (fate > _TWICE + _CONTRADICTING) & (generator.random(count) < _LOST)
+        lost = (fate > _TWICE + _CONTRADICTING) & (generator.random(count) < _LOST) & (place[0] != self._office)
         damages = JSON_DAMAGES if form.startswith("ndjson") else CSV_DAMAGES
         extra: list[bytes] = []
         for line, how in zip(lines.take(pa.array(chosen)).to_pylist(), fate, strict=True):

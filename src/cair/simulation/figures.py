@@ -22,6 +22,7 @@ class Partner:
     format: str
     style: str
     worse: dict[str, float] = field(default_factory=dict)
+    quirks: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

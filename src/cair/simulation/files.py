@@ -113,13 +113,15 @@ class _TextSink:
         self._begun = False
 
     def write(self, table: pa.Table) -> None:
-        names = tuple(table.column_names)
         if self._partner.format.startswith("ndjson"):
             lines = json_lines(table, self._partner.style)
         else:
+            table = _quirky(table, self._partner.quirks)
+            end = "\r\n" if "crlf" in self._partner.quirks else "\n"
             if not self._begun:
-                self._file.write((",".join(names) + "\n").encode())
-            lines = csv_lines(table, self._partner.style)
+                mark = "\ufeff" if "mark" in self._partner.quirks else ""
+                self._file.write((mark + ",".join(table.column_names) + end).encode())
+            lines = csv_lines(table, self._partner.style, end=end)
         self._begun = True
         for piece in _bytes_of(self._spoil(lines.cast(pa.binary()), self._partner.format, self._place)):
             self._file.write(piece)
@@ -158,7 +160,13 @@ def _whole(column: pa.ChunkedArray) -> pa.Array:
     return column.combine_chunks() if column.num_chunks != 1 else column.chunk(0)
 
 
-def csv_lines(table: pa.Table, style: str) -> pa.Array:
+def _quirky(table: pa.Table, quirks: tuple[str, ...]) -> pa.Table:
+    if "remark" in quirks:
+        table = table.append_column("keterangan", pa.array(["lengkap"] * len(table)))
+    return table.select(table.column_names[::-1]) if "reversed" in quirks else table
+
+
+def csv_lines(table: pa.Table, style: str, *, end: str = "\n") -> pa.Array:
     """One text a row, with its line end, quoted where RFC 4180 asks for it."""
     parts: list[pa.Array | str] = []
     for name in table.column_names:
@@ -167,7 +175,7 @@ def csv_lines(table: pa.Table, style: str) -> pa.Array:
             doubled = pc.binary_join_element_wise('"', pc.replace_substring(texts, '"', '""'), '"', "")
             texts = pc.if_else(pc.match_substring_regex(texts, '[",\n]'), doubled, texts)
         parts += [",", pc.fill_null(texts, "")]
-    return pc.binary_join_element_wise(*parts[1:], "\n", "")
+    return pc.binary_join_element_wise(*parts[1:], end, "")
 
 
 def json_lines(table: pa.Table, style: str) -> pa.Array:

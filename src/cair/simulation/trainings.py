@@ -206,7 +206,7 @@ def _too_early(generator: np.random.Generator, trainings: Trainings, appointed: 
     return replace(trainings, bought=np.where(trainings.has("BEFORE_APPOINTMENT"), early, trainings.bought))
 
 
-def code_serials(trainings: Trainings) -> np.ndarray:
+def code_owners(trainings: Trainings) -> np.ndarray:
     """Whose redeem code each training carries: its own, or by mistake that of the one before it in the block."""
     own = np.arange(len(trainings))
-    return trainings.serial[np.where(trainings.has("SHARED_CODE") & (own > 0), own - 1, own)]
+    return np.where(trainings.has("SHARED_CODE") & (own > 0), own - 1, own)
