@@ -18,9 +18,37 @@ from cair.simulation.population import card_numbers
 from tests.reference.conformance import taken_in
 from tests.reference.feeds import read_name
 
-REAL_NAMES = """tokopedia bukalapak skillacademy ruangguru maubelajarapa pintaria harukaedu sekolah.mu sekolahmu pijar sisnaker
-    kemnaker bni ovo linkaja gopay gojek dana bca bri mandiri shopeepay udemy coursera karier.mu cakap dicoding telkom
-    grab""".split()
+REAL_NAMES = (
+    "tokopedia",
+    "bukalapak",
+    "skillacademy",
+    "ruangguru",
+    "maubelajarapa",
+    "pintaria",
+    "harukaedu",
+    "sekolah.mu",
+    "sekolahmu",
+    "pijar",
+    "sisnaker",
+    "kemnaker",
+    "bni",
+    "ovo",
+    "linkaja",
+    "gopay",
+    "gojek",
+    "dana",
+    "bca",
+    "bri",
+    "mandiri",
+    "shopeepay",
+    "udemy",
+    "coursera",
+    "karier.mu",
+    "cakap",
+    "dicoding",
+    "telkom",
+    "grab",
+)
 PEOPLE = 6_000
 PUBLISHED = 680_880
 

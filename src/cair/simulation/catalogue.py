@@ -89,7 +89,7 @@ class Catalogue:
     def seller(self, generator: np.random.Generator, course: np.ndarray, *, listed: np.ndarray) -> np.ndarray:
         """The platform (a partner's number) that sells each course; where `listed` is false, one that may not."""
         figures = read_figures()
-        odds = figures.shares("platforms") * (self.sold[course] == listed[:, None])
+        odds = figures.shares("platforms") / self.sold.mean(axis=0) * (self.sold[course] == listed[:, None])
         total = odds.cumsum(axis=1)
         throw = generator.random(len(course)) * total[:, -1]
         return figures.groups["platforms"].start + (throw[:, None] >= total[:, :-1]).sum(axis=1)

@@ -18,7 +18,7 @@ _EPOCH = date(1970, 1, 1)
 _LATER_INTAKES = 28
 
 
-class UnableToSimulate(Exception):  # noqa: N818
+class UnableToSimulate(Exception):
     """The scenario cannot be made."""
 
 
@@ -73,13 +73,18 @@ def dice(scenario: Scenario, *purpose: int) -> np.random.Generator:
     return np.random.Generator(np.random.PCG64(np.random.SeedSequence([scenario.seed, *purpose])))
 
 
+def _later_days(last: date, until: date) -> list[date]:
+    count = max((until - last).days - 1, 0) // _LATER_INTAKES
+    return [last + timedelta(days=_LATER_INTAKES * (nth + 1)) for nth in range(count)]
+
+
 class Arrivals:
     """The days on which partners' files arrive until the end of the scenario, and which report goes into which."""
 
     def __init__(self, until: date) -> None:
         days = [day for day in intake_days() if day <= until]
-        while (following := days[-1] + timedelta(days=_LATER_INTAKES)) < until and until > intake_days()[-1]:
-            days.append(following)
+        if days == intake_days():
+            days += _later_days(days[-1], until)
         self.days = days if days[-1] == until else [*days, until]
         self.closings = start_of_day(np.array([day_number(day) for day in self.days])) + CLOSING
 
