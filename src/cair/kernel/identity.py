@@ -57,12 +57,12 @@ def mask(text: str) -> str:
 
 
 def mask_raw(raw: bytes) -> str:
-    r"""The shape of a raw line: masked, bytes that are not UTF-8 as `\xNN`, cut after 1,000 characters."""
+    r"""The shape of a raw line: masked, bytes that are not UTF-8 and NUL as `\xNN`, cut after 1,000 characters."""
     return _shown(mask(_read(raw)))
 
 
 def show_raw(raw: bytes) -> str:
-    r"""A raw line in the clear, bytes that are not UTF-8 as `\xNN`, cut after 1,000 characters."""
+    r"""A raw line in the clear, bytes that are not UTF-8 and NUL as `\xNN`, cut after 1,000 characters."""
     return _shown(_read(raw))
 
 
@@ -72,4 +72,5 @@ def _read(raw: bytes) -> str:
 
 
 def _shown(text: str) -> str:
+    text = text.replace("\0", "\\x00")  # PostgreSQL keeps no NUL in a text
     return _STRAY_BYTE.sub(lambda stray: f"\\x{ord(stray[0]) - 0xDC00:02x}", text)[:LONGEST_MASKED]

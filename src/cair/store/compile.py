@@ -1,0 +1,57 @@
+"""Compile the rules to SQL files for the engine: `python -m cair.store.compile` (`make sql`)."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import ibis
+
+from cair.rules import intake, reconciliation
+from cair.rules.tables import FEEDS, REVISION
+
+FOLDER = Path(__file__).parent / "sql"
+_NOTE = "-- Compiled from cair.rules by `make sql`: change the rules, not this file.\n"
+
+
+def _sql(expression: ibis.Table) -> str:
+    return str(ibis.to_sql(expression, dialect="duckdb", pretty=False))
+
+
+def _decision() -> str:
+    parts = [_NOTE]
+    for step, expression in reconciliation.expressions():
+        parts.append(f"\n-- step {step.name} | {step.stage.value} | {'kept' if step.kept else 'view'}\n")
+        parts.append(_sql(expression) + ";\n")
+    return "".join(parts)
+
+
+def _reading(feed: str) -> str:
+    columns = {column.name: "string" for column in (*FEEDS[feed].columns, REVISION)}
+    lines = ibis.table({"line": "int64", **columns}, name="lines")
+    receipt = ibis.table({"received_at": "int64"}, name="receipt")
+    return _sql(intake.read_lines(FEEDS[feed], lines, receipt))
+
+
+def _outcomes() -> str:
+    stated = {"key": "uuid", "revision": "int64", "fingerprint": "uuid"}
+    lines = ibis.table({"line": "int64", **stated}, name="keyed")
+    return _sql(intake.outcomes(lines, ibis.table(stated, name="held")))
+
+
+def compiled_files() -> Iterator[tuple[str, str]]:
+    """Give the name and the content of every compiled file."""
+    yield "reconciliation.sql", _decision()
+    yield "intake/outcomes.sql", f"{_NOTE}{_outcomes()};\n"
+    for feed in FEEDS:
+        yield f"intake/{feed}.sql", f"{_NOTE}{_reading(feed)};\n"
+
+
+def main() -> None:
+    """Write every compiled file."""
+    for name, content in compiled_files():
+        path = FOLDER / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(content, encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,76 @@
+"""DuckDB computes: a session with its limits, and the rules compiled to SQL once, kept beside the code.
+
+Building and compiling the expressions takes seconds; reading what was compiled takes milliseconds. `make sql` writes the
+files anew, and a test holds that they are what the rules say.
+"""
+
+import os
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import cache
+from importlib.resources import files
+from pathlib import Path
+
+import duckdb
+
+from cair.store.private_files import own_folder
+
+MEMORY = os.environ.get("CAIR_MEMORY", "1GB")
+"""How much memory a session may take before it spills to encrypted files in the home."""
+_FOLDER = files("cair.store") / "sql"
+
+
+@dataclass(frozen=True)
+class CompiledStep:
+    """One named table of the decision and the SQL that makes it."""
+
+    name: str
+    stage: str
+    kept: bool
+    sql: str
+
+
+def read_header(line: str) -> tuple[str, str, bool]:
+    """Read `-- step NAME | STAGE | kept` of a compiled file."""
+    name, stage, kept = (part.strip() for part in line.removeprefix("-- step").split("|"))
+    return name, stage, kept == "kept"
+
+
+@cache
+def decision_steps() -> tuple[CompiledStep, ...]:
+    """Give the steps of the decision, compiled, in order."""
+    steps = []
+    for block in (_FOLDER / "reconciliation.sql").read_text(encoding="utf-8").split("\n-- step ")[1:]:
+        header, sql = block.split("\n", 1)
+        name, stage, kept = read_header(f"-- step {header}")
+        steps.append(CompiledStep(name, stage, kept, sql.strip().rstrip(";")))
+    return tuple(steps)
+
+
+@cache
+def compiled(name: str) -> str:
+    """Give one compiled expression, such as `intake/purchases`."""
+    text = (_FOLDER / f"{name}.sql").read_text(encoding="utf-8")
+    return "\n".join(line for line in text.splitlines() if not line.startswith("--")).rstrip(";")
+
+
+@contextmanager
+def session(home: Path, *, threads: int = 2, memory: str = MEMORY) -> Iterator[duckdb.DuckDBPyConnection]:
+    """Open a DuckDB session in memory whose spill files are encrypted and lie in the home, and vanish with it."""
+    spills = own_folder(home / "spill", private=True)
+    with tempfile.TemporaryDirectory(dir=spills, prefix="session-") as folder:
+        connection = duckdb.connect(":memory:")
+        try:
+            connection.execute("SET TimeZone = 'UTC'")
+            connection.execute("SET temp_directory = ?", [folder])
+            connection.execute("SET temp_file_encryption = true")
+            connection.execute("SET memory_limit = ?", [memory])
+            connection.execute("SET threads = ?", [threads])
+            connection.execute("SET preserve_insertion_order = false")
+            connection.execute("SET arrow_lossless_conversion = true")
+            connection.execute("SET autoinstall_known_extensions = false")
+            yield connection
+        finally:
+            connection.close()

@@ -1,0 +1,46 @@
+"""What has come in so far."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime
+
+from cair.store.database import Database, without_values
+
+
+@dataclass(frozen=True)
+class IntakeSoFar:
+    """Number of the last file, and the latest receipt on record (None: nothing came in yet)."""
+
+    last_number: int
+    latest_receipt: datetime | None
+
+
+def intake_so_far(database: Database) -> IntakeSoFar:
+    """Say how far the intake has come."""
+    with without_values(), database.connect(autocommit=True) as connection:
+        row = connection.execute("SELECT coalesce(max(number), 0), max(received_at) FROM intake_file").fetchone()
+    assert row is not None, "an aggregate has one row"
+    return IntakeSoFar(*row)
+
+
+def is_known_content(database: Database, name: str, sha256: str) -> bool:
+    """Whether a file of this name and these bytes was taken in before."""
+    with without_values(), database.connect(autocommit=True) as connection:
+        found = connection.execute(
+            "SELECT 1 FROM intake_file WHERE sha256 = %s AND name = %s AND refusal = '' LIMIT 1", [sha256, name]
+        ).fetchone()
+    return found is not None
+
+
+def rejects(database: Database, until: datetime) -> Iterator[tuple[str, int, str, str, str, str, str]]:
+    """Give the rejects of files received until an instant, in the order of intake.
+
+    :returns: file, line, feed, partner, code, column, masked line.
+    """
+    with without_values(), database.connect() as connection, connection.cursor("rejects") as cursor:
+        cursor.execute(
+            "SELECT f.name, r.line, f.feed, f.partner, r.code, r.column, r.masked FROM reject r "
+            "JOIN intake_file f ON f.number = r.file_number WHERE f.received_at <= %s ORDER BY r.file_number, r.line",
+            [until],
+        )
+        yield from cursor
