@@ -10,7 +10,7 @@ NAMES = ("home", "database_url", "keys_folder")
 """Settings; in the environment each is `CAIR_` and the name in capitals."""
 
 
-class UnableToReadSettings(Exception):  # noqa: N818
+class UnableToReadSettings(Exception):
     """The settings file cannot be read; the message says where and what to do. It shows no value."""
 
 

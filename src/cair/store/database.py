@@ -19,11 +19,11 @@ OLDEST = 140000
 DEFAULTS = {"application_name": "cair", "connect_timeout": "10"}
 
 
-class UnableToReachDatabase(Exception):  # noqa: N818
+class UnableToReachDatabase(Exception):
     """The database does not answer, or is none for us; the message says why and what to do, without the password."""
 
 
-class UnableToUseDatabase(Exception):  # noqa: N818
+class UnableToUseDatabase(Exception):
     """The database refused a statement. Its own message may hold personal values and is left out.
 
     `sqlstate` is PostgreSQL's code, `kind` the driver's name for it; `constraint` and `table` may be empty.

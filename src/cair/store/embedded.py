@@ -84,7 +84,7 @@ SETTINGS = {
 }
 
 
-class UnableToStartServer(Exception):  # noqa: N818
+class UnableToStartServer(Exception):
     """The bundled PostgreSQL cannot serve; the message says why and what to do."""
 
 

@@ -7,7 +7,7 @@ from contextlib import suppress
 from pathlib import Path
 
 
-class UnableToKeepPrivate(Exception):  # noqa: N818
+class UnableToKeepPrivate(Exception):
     """A folder or file cannot be made, or others may read or change it."""
 
 

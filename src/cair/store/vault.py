@@ -48,11 +48,11 @@ _INDEX_FILE = "index.key"
 _SEAL_FILE = re.compile(r"seal-([1-9]\d{0,2})\.key")
 
 
-class UnableToOpenVault(Exception):  # noqa: N818
+class UnableToOpenVault(Exception):
     """The keys are missing, unreadable, or not those that the data was sealed with."""
 
 
-class UnableToUnseal(Exception):  # noqa: N818
+class UnableToUnseal(Exception):
     """Something sealed was changed, cut, moved to another place, or sealed with a key that is not here."""
 
 
