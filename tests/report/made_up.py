@@ -1,15 +1,17 @@
 """Facts for the report, counted from groups of made-up people, so that all of them belong to one population."""
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
 from random import Random
 
 from cair.channels.report import ReportFacts
 from cair.kernel.reasons import BreakKind, ReachClass
 from cair.kernel.states import Step
 from cair.programme.provinces import provinces
+from cair.rules.tables import FEEDS
 
 LADDER = [step.value for step in Step]
 AS_OF = datetime(2020, 7, 26, 17, tzinfo=UTC)
@@ -120,7 +122,8 @@ def july_2020() -> ReportFacts:
     spread["96"] = spread["95"] = 0.0004
     unsold = {code: part * (0.6 + 0.9 * rng.random()) for code, part in spread.items()}
     groups = [*_split(rng, unsold, 80_880, _not_bought), *_split(rng, spread, 600_000 - 495_000, _on_the_way)]
-    groups += [group for line in BLOCKED for group in _split(rng, spread, line[3], lambda rng, line=line: _blocked(rng, line))]
+    for line in BLOCKED:
+        groups += _split(rng, spread, line[3], partial(_blocked, line=line))
     due = 495_000 - sum(line[3] for line in BLOCKED)
     groups += _split(rng, spread, due, _due)
     return facts_of(
@@ -132,7 +135,7 @@ def july_2020() -> ReportFacts:
     )  # fmt: skip
 
 
-def _split(rng: Random, spread: dict[str, float], count: int, draw) -> list[Group]:
+def _split(rng: Random, spread: dict[str, float], count: int, draw: Callable[..., dict[str, object]]) -> list[Group]:
     """Shares `count` people out over provinces and waves, in drawn groups."""
     groups, left, weight = [], count, sum(spread.values())
     for code, part in spread.items():
@@ -158,10 +161,11 @@ def _on_the_way(rng: Random) -> dict[str, object]:
 
 def _blocked(rng: Random, line: tuple[str, str, str, int]) -> dict[str, object]:
     reason, move, step, _ = line
-    named = {"PLATFORM": PLATFORMS, "PROVIDER": PROVIDERS, "PMO": ("pmo",), "OWNER": ("tim-audit",), "PARTICIPANT": ("",)}
+    named = {"PLATFORM": PLATFORMS, "PROVIDER": PROVIDERS, "PMO": ("pmo",), "OWNER": ("tim-audit",)}
     days = min(int(rng.expovariate(1 / 19)), 97)
+    names = named.get(move, ("",))
     late = move != "PARTICIPANT" and days > 3
-    partner = rng.choices(named[move], [1 / (1 + place) for place in range(len(named[move]))])[0]
+    partner = rng.choices(names, [1 / (1 + place) for place in range(len(names))])[0]
     timing = "overdue" if late else "in_time"
     return {"step": step, "reason": reason, "whose_move": move, "partner": partner, "timing": timing, "days": days}
 
@@ -179,15 +183,15 @@ def _some_breaks(rng: Random) -> list[dict[str, object]]:
             count = int(rng.expovariate(1 / 30))
             move = "PLATFORM" if partner in PLATFORMS else "PROVIDER"
             if count:
-                overdue = rng.randint(0, count)
-                rows.append({"partner": partner, "whose_move": move, "kind": kind.value, "count": count, "overdue": overdue})
+                row = {"partner": partner, "whose_move": move, "kind": kind.value, "count": count}
+                rows.append(row | {"overdue": rng.randint(0, count)})
     return rows
 
 
 def _some_intake(rng: Random) -> list[dict[str, object]]:
     rows = []
-    for feed in ("appointments", "courses", "purchases", "redemptions", "completions", "confirmations", "reviews", "accounts"):
-        counts = [rng.randint(300_000, 700_000) if feed != "courses" else 1_900, rng.randint(100, 20_000), 41, 7, 5_000, 310]
+    for feed in list(FEEDS)[:9]:
+        counts = [rng.randint(300_000, 700_000), rng.randint(100, 20_000), 41, 7, 5_000, 310]
         row = {"feed": feed, "files": rng.randint(1, 400), "lines": sum(counts)}
         rows.append(row | dict(zip(OUTCOMES, counts, strict=True)))
     return rows

@@ -14,8 +14,8 @@ from typing import Generic, TypeVar
 LEAST_PUBLISHED = 5
 """Persons; the smallest count that is published. A zero is published too: it is about nobody."""
 
-_STEPS_PER_CELL = 400
-"""How long the search for another table that fits goes on before a cell is taken to be exposed."""
+_STEPS_PER_CELL = 300
+"""How long the search for another table that fits goes on before a cell is taken to be exposed; also how deep the search may go."""
 
 Cell = TypeVar("Cell", bound=Hashable)
 
@@ -50,9 +50,10 @@ def withheld(counts: Mapping[Cell, int], sums: Sequence[Sum[Cell]], *, least: in
         raise AssertionError("counts below zero, or sums that do not hold, cannot be protected")
     table = _Table(counts, sums)
     hidden = {cell for cell, count in counts.items() if 0 < count < least}
+    covered: set[Cell] = set()
     while True:
         _withhold_with_company(table, hidden, least)
-        exposed = _first_exposed(table, hidden)
+        exposed = _first_exposed(table, hidden, covered)
         if exposed is None:
             return frozenset(hidden)
         cover = _cheapest_cover(table, hidden, exposed)
@@ -99,9 +100,11 @@ def _withhold_with_company(table: _Table[Cell], hidden: set[Cell], least: int) -
             open_rows.extend(table.rows_of[companion])
 
 
-def _first_exposed(table: _Table[Cell], hidden: set[Cell]) -> Cell | None:
-    """The first withheld cell for which no other table was found that fits all that is published."""
-    covered: set[Cell] = set()
+def _first_exposed(table: _Table[Cell], hidden: set[Cell], covered: set[Cell]) -> Cell | None:
+    """The first withheld cell for which no other table was found that fits all that is published.
+
+    Adds to `covered` the cells for which one was found; it goes on fitting when more is withheld.
+    """
     for cell in table.counts:
         if cell in hidden and cell not in covered:
             moves = _other_table(table, hidden, cell)
@@ -115,8 +118,8 @@ def _other_table(table: _Table[Cell], hidden: set[Cell], cell: Cell) -> dict[Cel
     """Changes by one, `cell` among them, after which all sums hold and no withheld count is below one."""
     for change in (1, -1):
         if table.counts[cell] + change >= 1:
-            search = _Search(table, hidden, {cell: change})
-            if search.balances():
+            search = _Search(table, hidden)
+            if search.balances_with(cell, change):
                 return search.moves
     return None
 
@@ -124,40 +127,41 @@ def _other_table(table: _Table[Cell], hidden: set[Cell], cell: Cell) -> dict[Cel
 class _Search(Generic[Cell]):
     """Depth-first search for changes that balance each other in every row, within a fixed number of steps."""
 
-    def __init__(self, table: _Table[Cell], hidden: set[Cell], first: dict[Cell, int]) -> None:
-        self.table, self.hidden, self.moves = table, hidden, first
+    def __init__(self, table: _Table[Cell], hidden: set[Cell]) -> None:
+        self.table, self.hidden = table, hidden
+        self.moves: dict[Cell, int] = {}
+        self.rests: dict[int, int] = {}
         self.steps = _STEPS_PER_CELL
 
-    def balances(self) -> bool:
-        """Completes `moves`, or leaves them as they were and says no."""
-        row = self._unbalanced_row()
-        if row is None:
+    def balances_with(self, cell: Cell, change: int) -> bool:
+        """Makes the change and completes `moves`, or takes the change back and says no."""
+        if not self.steps:
+            return False
+        self.steps -= 1
+        self.moves[cell] = change
+        self._shift(cell, change)
+        if not self.rests:
             return True
-        for cell, change in self._candidates(row):
-            if not self.steps:
-                return False
-            self.steps -= 1
-            self.moves[cell] = change
-            if self.balances():
+        for move in self._candidates(min(self.rests)):
+            if self.balances_with(*move):
                 return True
-            del self.moves[cell]
+        del self.moves[cell]
+        self._shift(cell, -change)
         return False
 
-    def _unbalanced_row(self) -> int | None:
-        rests: dict[int, int] = defaultdict(int)
-        for cell, change in self.moves.items():
-            for row in self.table.rows_of[cell]:
-                rests[row] += self.table.rows[row][cell] * change
-        return min((row for row, rest in rests.items() if rest), default=None)
+    def _shift(self, cell: Cell, change: int) -> None:
+        """Keeps in `rests` the rows that are out of balance, and by how much."""
+        for row in self.table.rows_of[cell]:
+            rest = self.rests.pop(row, 0) + self.table.rows[row][cell] * change
+            if rest:
+                self.rests[row] = rest
 
     def _candidates(self, row: int) -> list[tuple[Cell, int]]:
         """Changes that bring the row nearer to balance, the most promising first: few sums, then a great count."""
-        signs = self.table.rows[row]
-        rest = sum(signs[cell] * change for cell, change in self.moves.items() if cell in signs)
-        wanted = -1 if rest > 0 else 1
+        wanted = -1 if self.rests[row] > 0 else 1
         fit = [
             (cell, wanted * sign)
-            for cell, sign in signs.items()
+            for cell, sign in self.table.rows[row].items()
             if cell in self.hidden and cell not in self.moves and self.table.counts[cell] + wanted * sign >= 1
         ]
         by_rank = sorted(fit, key=lambda move: self.table.rank[move[0]], reverse=True)

@@ -62,7 +62,13 @@ def why_not_bought(view: View) -> Markup:
         ]
         for name in classes
     ]
-    total = [[view.words.screen("total"), view.count(("not_bought",)), tag("td", "100%", class_="n")]]
+    total = [
+        [
+            view.words.screen("total"),
+            view.count(("not_bought",)),
+            tag("td", view.share(("not_bought",), ("not_bought",)), class_="n"),
+        ]
+    ]
     return section(
         view,
         "buy",

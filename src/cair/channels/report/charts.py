@@ -33,8 +33,8 @@ INK, QUIET, EDGE = "#1c2733", "#4b5a68", "#46586a"
 
 _LABEL, _SMALL = 13, 11.5
 _LINE, _BAR, _GAP = 17, 12, 12
-_NAMES, _READINGS = 166, 50
-"""Width for names left of bars, and for readings right of them."""
+_SIGN, _READINGS = 6.6, 50
+"""Width of a sign of a name left of its bar, and of the reading right of it."""
 _TILE = WIDTH / 16
 _NO_METADATA = dict.fromkeys(("Creator", "Date", "Format", "Type"))
 
@@ -104,12 +104,14 @@ def _lines(row: Bar) -> list[str]:
 def short_bars(rows: Sequence[Bar], colours: Sequence[str], caption: Caption) -> Markup:
     """Bars with the name to the left: for many rows with short names."""
     axes = _canvas(len(rows) * (_BAR + 7))
-    unit = (WIDTH - _NAMES - _READINGS) / _longest(rows)
-    for place, row in enumerate(rows):
+    names = [textwrap.shorten(row.name, 26, placeholder=" …") for row in rows]
+    start = max(map(len, names), default=0) * _SIGN + 6
+    unit = (WIDTH - start - _READINGS) / _longest(rows)
+    for place, (row, name) in enumerate(zip(rows, names, strict=True)):
         top = place * (_BAR + 7) + 3
         middle = top + _BAR / 2
-        _text(axes, 0, middle, textwrap.shorten(row.name, 26, placeholder=" …"), size=_SMALL)
-        end = _bar(axes, _NAMES, top, row.parts, colours, unit)
+        _text(axes, 0, middle, name, size=_SMALL)
+        end = _bar(axes, start, top, row.parts, colours, unit)
         _text(axes, end + 4, middle, row.reading, size=_SMALL)
     return _inline(axes, caption)
 
@@ -122,7 +124,9 @@ def tiles(places: Sequence[Tile], caption: Caption) -> Markup:
         left, top = place.column * _TILE, place.row * tall
         face = NO_FIGURE if place.grade is None else SCALE[place.grade]
         ink = "#ffffff" if place.grade is not None and place.grade > 2 else INK
-        axes.add_patch(Rectangle((left + 0.75, top + 0.75), _TILE - 1.5, tall - 1.5, fc=face, ec=EDGE, lw=0.6))
+        axes.add_patch(
+            Rectangle((left + 0.75, top + 0.75), _TILE - 1.5, tall - 1.5, fc=face, ec=EDGE, lw=0.6, clip_on=False)
+        )
         _text(axes, left + _TILE / 2, top + tall * 0.32, place.letters, size=10, align="center", weight="bold", ink=ink)
         _text(axes, left + _TILE / 2, top + tall * 0.7, place.reading, size=10, align="center", ink=ink)
     return _inline(axes, caption)
@@ -163,7 +167,7 @@ def _bar(
     for part, colour in zip(parts, colours, strict=True):
         if part:
             wide = max(part * unit, 1.0)
-            axes.add_patch(Rectangle((left, top), wide, _BAR, fc=colour, ec=EDGE, lw=0.4))
+            axes.add_patch(Rectangle((left, top), wide, _BAR, fc=colour, ec=EDGE, lw=0.4, clip_on=False))
             left += wide
     return left
 

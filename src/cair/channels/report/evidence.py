@@ -1,7 +1,9 @@
 """How far everyone got, how long they have waited, and where the reports disagree."""
 
+from collections.abc import Callable
+
 from cair.channels.report.charts import MIDDLE, PALE, Bar, bars, short_bars
-from cair.channels.report.figures import CLIMB, DUE, LADDER, WAIT_BINS, WAIT_STATES, Cell, bin_name
+from cair.channels.report.figures import CLIMB, DUE, LADDER, TIMINGS, WAIT_BINS, WAIT_STATES, Cell, bin_name
 from cair.channels.report.markup import Markup, tag
 from cair.channels.report.timings import named, timed, timed_bars, whose
 from cair.channels.report.view import MARK, UNKNOWN, View, caption_of, panel, picture, section, table
@@ -31,6 +33,7 @@ def ladder(view: View) -> Markup:
         view,
         "ladder",
         tag("p", say("ladder_intro")),
+        view.identity(("appointed",), [("ladder", step) for step in LADDER if view.figures.counts["ladder", step]]),
         panel(
             picture(
                 view,
@@ -95,31 +98,29 @@ def _waits_by_move(view: View) -> Markup:
 
 def breaks(view: View) -> Markup:
     """Open breaks by partner and by kind."""
-    say = view.words.text
-    partners, kinds = view.by_count("breaks", "partner"), view.by_count("breaks", "kind")
-    by_partner = [[view.words.partner(name), *timed(view, ("breaks", "partner", name))] for name in partners]
-    by_kind = []
-    for name in kinds:
-        label = named(view.words.word("break", name.split(" ")[0]), whose(view, name))
-        by_kind.append([label, *timed(view, ("breaks", "kind", name))])
-    foot = [[view.words.screen("total"), *timed(view, ("breaks",))]]
-    timings = [view.words.word("timing", "in_time"), view.words.word("timing", "overdue"), view.words.screen("total")]
     return section(
         view,
         "breaks",
-        tag("p", say("breaks_intro", count=view.number(("breaks",)))),
-        panel(
-            timed_bars(
-                view,
-                "breaks_picture",
-                ("breaks", "partner"),
-                [name for name in partners if name],
-                lambda name: (view.words.partner(name), ""),
-            ),
-            tag(
-                "div",
-                table(say("breaks_by_partner"), [view.words.screen("by_partner"), *timings], by_partner, foot),
-                table(say("breaks_by_kind"), [view.words.screen("kind"), *timings], by_kind, foot),
-            ),
+        tag("p", view.words.text("breaks_intro", count=view.number(("breaks",)))),
+        _breaks_by(view, "partner", "by_partner", lambda name: (view.words.partner(name), "")),
+        _breaks_by(
+            view, "kind", "kind", lambda name: (view.words.word("break", name.split(" ")[0]), whose(view, name))
+        ),
+    )
+
+
+def _breaks_by(view: View, dimension: str, head: str, label: Callable[[str], tuple[str, str]]) -> Markup:
+    values = view.by_count("breaks", dimension)
+    rows = [[named(*label(value)), *timed(view, ("breaks", dimension, value))] for value in values]
+    timings = [view.words.word("timing", timing) for timing in TIMINGS]
+    return panel(
+        timed_bars(
+            view, f"breaks_{dimension}_picture", ("breaks", dimension), [name for name in values if name], label
+        ),
+        table(
+            view.words.text(f"breaks_by_{dimension}"),
+            [view.words.screen(head), *timings, view.words.screen("total")],
+            rows,
+            [[view.words.screen("total"), *timed(view, ("breaks",))]],
         ),
     )

@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Any
 
 
-class UnableToWriteReport(Exception):  # noqa: N818
+class UnableToWriteReport(Exception):
     """The report cannot be written, or must not be: says what, where, why and what to do."""
 
 

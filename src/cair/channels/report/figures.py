@@ -74,8 +74,13 @@ class Figures:
 def figures_of(facts: ReportFacts, *, public: bool) -> Figures:
     """Names and ties all counts; for the public, withholds what must not be said.
 
-    Raises UnableToWriteReport when the public report is asked for and the counts do not add up.
+    Raises UnableToWriteReport when the public report is asked for and the counts do not add up, or cannot be told to.
     """
+    if public and facts.unpaid is None:
+        raise UnableToWriteReport(
+            "The public report was not written: without the crossed rows of unpaid finishers (`unpaid`) nobody can say "
+            "which tables share people, so small counts cannot be protected. Give them, or write the internal report."
+        )
     figures = Figures()
     funnel: dict[tuple[str, str], dict[str, int]] = defaultdict(dict)
     for row in facts.funnel:
@@ -125,6 +130,7 @@ def _ladder(figures: Figures, funnel: dict[tuple[str, str], dict[str, int]]) -> 
         figures.add(("reached", step), sum(steps.get(later, 0) for later in CLIMB[CLIMB.index(step) :]))
     for step, later in zip(CLIMB, (*CLIMB[1:], None), strict=True):
         figures.tie(("reached", step), [("ladder", step), *([("reached", later)] if later else [])])
+    figures.tie(("appointed",), [("ladder", step) for step in LADDER])
     figures.tie(("revoked",), [("ladder", "revoked")])
     figures.tie(("not_bought",), [("ladder", "not_bought")])
     figures.tie(("bought",), [("reached", "bought")])
@@ -161,20 +167,47 @@ def _tie_timings(figures: Figures, group: Cell, dimension: str, values: list[str
         figures.tie((*group, dimension, value), [(*group, dimension, value, timing) for timing in TIMINGS])
 
 
+def _tie_relatives(figures: Figures, group: Cell, pairs: Iterable[tuple[Cell, Cell]]) -> None:
+    """Rows of two tables that share people without sharing with others: both sides come to the same.
+
+    Everybody knows which reasons are whose move and which partner is a platform, so a count that is withheld in one
+    table must not follow from the other.
+    """
+    relatives: dict[Cell, set[Cell]] = {}
+    for pair in pairs:
+        joined = set(pair).union(*(relatives.get(place, set()) for place in pair))
+        for place in joined:
+            relatives[place] = joined
+    families = {id(family): sorted(family) for family in relatives.values()}
+    for number, family in enumerate(sorted(families.values())):
+        for ending in ((), *((timing,) for timing in TIMINGS)):
+            sides: dict[str, list[Cell]] = defaultdict(list)
+            for place in family:
+                sides[place[0]].append((*group, *place, *ending))
+            whole = (*group, "family", str(number), *ending)
+            for side in sides.values():
+                figures.counts[whole] = sum(figures.counts[cell] for cell in side)
+                figures.tie(whole, side)
+
+
 def _blocked_from_rows(figures: Figures, rows: Rows) -> None:
     for cell in (("due",), ("blocked",), *((group, timing) for group in ("due", "blocked") for timing in TIMINGS)):
         figures.add(cell)
+    places = []
     for row in rows:
         group = "due" if row["reason"] == DUE else "blocked"
         figures.add((group,), row["count"])
         figures.add((group, row["timing"]), row["count"])
         if group == "due":
             continue
-        why = f"{row['reason']} {row['whose_move']}"
-        for place in (("why", why), ("whose_move", row["whose_move"]), ("partner", row["partner"] or "")):
+        why = ("why", f"{row['reason']} {row['whose_move']}")
+        move, partner = ("whose_move", row["whose_move"]), ("partner", row["partner"] or "")
+        for place in (why, move, partner):
             for timing in TIMINGS:
                 figures.add(("blocked", *place, timing), row["count"] if timing == row["timing"] else 0)
             figures.add(("blocked", *place), row["count"])
+        places += [(why, move), (partner, move)]
+    _tie_relatives(figures, ("blocked",), places)
 
 
 def _blocked_from_margins(figures: Figures, funnel: dict[tuple[str, str], dict[str, int]]) -> None:
@@ -247,12 +280,15 @@ def _quantile(counts: dict[int, int], percent: int) -> int:
 def _breaks(figures: Figures, rows: Rows) -> None:
     for cell in (("breaks",), *(("breaks", timing) for timing in TIMINGS)):
         figures.add(cell)
+    places = []
     for row in rows:
         counts = {"in_time": row["count"] - row["overdue"], "overdue": row["overdue"]}
         figures.add(("breaks",), row["count"])
         for timing, count in counts.items():
             figures.add(("breaks", timing), count)
-        for place in (("partner", row["partner"] or ""), ("kind", f"{row['kind']} {row['whose_move']}")):
+        partner, kind = ("partner", row["partner"] or ""), ("kind", f"{row['kind']} {row['whose_move']}")
+        places.append((partner, kind))
+        for place in (partner, kind):
             figures.add(("breaks", *place), row["count"])
             for timing, count in counts.items():
                 figures.add(("breaks", *place, timing), count)
@@ -261,6 +297,7 @@ def _breaks(figures: Figures, rows: Rows) -> None:
         values = figures.under("breaks", dimension)
         figures.tie(("breaks",), [("breaks", dimension, value) for value in values])
         _tie_timings(figures, ("breaks",), dimension, values)
+    _tie_relatives(figures, ("breaks",), places)
 
 
 def _intake(figures: Figures, rows: Rows) -> None:

@@ -4,6 +4,7 @@ from cair.channels.report.charts import DARK, PALE, Bar, bars
 from cair.channels.report.figures import OUTCOMES
 from cair.channels.report.markup import Content, Markup, tag
 from cair.channels.report.view import View, caption_of, picture, section, table
+from cair.programme.sentences import one_line
 
 
 def intake(view: View, *, with_refused: bool) -> Markup:
@@ -43,7 +44,7 @@ def intake(view: View, *, with_refused: bool) -> Markup:
 def _refused(view: View) -> Markup:
     say = view.words.text
     lines = [
-        [row["name"], tag("td", view.words.word("refusal", row["reason"]))]
+        [one_line(row["name"]), tag("td", view.words.word("refusal", row["reason"]))]
         for row in sorted(view.facts.refused, key=lambda row: (row["name"], row["reason"]))
     ]
     return table(

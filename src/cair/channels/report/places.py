@@ -10,6 +10,7 @@ from cair.channels.report.figures import MEASURES, Cell
 from cair.channels.report.markup import Content, Markup, tag
 from cair.channels.report.view import View, caption_of, panel, picture, section, table
 from cair.programme.provinces import provinces
+from cair.programme.sentences import one_line
 
 
 def places(view: View) -> Markup:
@@ -30,7 +31,7 @@ def places(view: View) -> Markup:
 
 
 def _province(view: View, code: str) -> str:
-    return view.facts.provinces.get(code, code)
+    return one_line(view.facts.provinces.get(code, code))
 
 
 def _measures(view: View, dimension: str) -> Markup:

@@ -29,7 +29,7 @@ def timed_bars(
     view: View, name: str, prefix: Cell, values: list[str], label: Callable[[str], tuple[str, str]]
 ) -> Markup:
     """In time and overdue end to end, or the whole where the timing is not known; a long list ends in all others."""
-    cut = len(values) if len(values) <= BARS_AT_MOST or "why" in prefix else BARS_AT_MOST - 1
+    cut = len(values) if len(values) <= BARS_AT_MOST else BARS_AT_MOST - 1
     rows = []
     for value in values[:cut]:
         called, note = label(value)
@@ -37,7 +37,8 @@ def timed_bars(
         rows.append(Bar(called, _timed_parts(view, [cell]), view.number(cell), note))
     others: list[Cell] = [(*prefix, value) for value in values[cut:]]
     if others:
-        called = view.words.screen("rest", count=view.words.number(len(others)))
+        rest = "rest" if "partner" in prefix else "other_groups"
+        called = view.words.screen(rest, count=view.words.number(len(others)))
         rows.append(Bar(called, _timed_parts(view, others), _sum_reading(view, others)))
     drawing = bars(rows, [PALE, DARK, MIDDLE], caption_of(view, name, rows)) if rows else None
     legend = [(PALE, view.words.word("timing", "in_time")), (DARK, view.words.word("timing", "overdue"))]

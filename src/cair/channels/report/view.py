@@ -68,8 +68,8 @@ class View:
         return tag("p", *terms, tag("span", "✗ " if gap else "✓ ", text, class_="verdict"), class_="identity")
 
     def _term(self, cell: Cell, sign: str = "") -> Markup:
-        if cell == ("ladder", "paid"):
-            name = self.words.word("step", "paid")
+        if cell[0] == "ladder":
+            name = self.words.word("step", cell[1])
         elif cell == ("reached", "finished"):
             name = self.words.text("finishers")
         elif cell[0] in ("due", "blocked"):
