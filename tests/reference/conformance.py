@@ -10,6 +10,15 @@ from pathlib import Path
 
 from tests.reference.intake import World
 
+OF_DECISIONS = (
+    *("card_number", "benefit", "state", "reason", "detail", "whose_move"),
+    *("partner", "since", "due_on", "amount_idr", "redeem_code", "order_ref"),
+)
+EXPORTS = {
+    "decisions": OF_DECISIONS,
+    "breaks": ("redeem_code", "kind", "whose_move", "partner", "since", "due_on", "card_number"),
+    "funnel": ("as_of", "measure", "dimension", "value", "count"),
+}
 REJECTS = ("file", "line", "feed", "partner", "code", "column")
 
 
@@ -68,3 +77,21 @@ def csv_text(names, rows):
     writer.writeheader()
     writer.writerows(rows)
     return out.getvalue()
+
+
+def write_expected(folder):
+    """Writes what the reference says must come of a folder, in the form of the examples."""
+    world, said, as_ofs = taken_in(folder)
+    expected = Path(folder) / "expected"
+    expected.mkdir(exist_ok=True)
+    (expected / "outcomes.json").write_text(json.dumps(said, indent=1) + "\n", encoding="utf-8")
+    write_csv(expected / "rejects.csv", REJECTS, reject_rows(world))
+    for number, as_of in enumerate(as_ofs, start=1):
+        (expected / str(number)).mkdir(exist_ok=True)
+        for name, columns, rows in zip(EXPORTS, EXPORTS.values(), world.exports(as_of), strict=True):
+            write_csv(expected / str(number) / f"{name}.csv", columns, rows)
+
+
+def write_csv(path, names, rows):
+    """Writes rows as a CSV with header and LF."""
+    Path(path).write_bytes(csv_text(names, rows).encode("utf-8"))

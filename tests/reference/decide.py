@@ -92,14 +92,18 @@ class AsOf:
             self._breaks[redeem_code] = settled_breaks(self.code(redeem_code))
         return self._breaks[redeem_code]
 
+    def all_breaks(self):
+        """What breaks_of says of every code that anybody names, by code."""
+        codes = {code for feed in BY_CODE for (code,) in self._by_code[feed]}
+        return [self.breaks_of(code) for code in sorted(codes)]
+
     def people(self):
         """Everyone with an appointment in force, by card number."""
         return [Person(self.appointments[card], self) for card in sorted(self.appointments)]
 
     def break_rows(self):
         """The export `breaks`: by redeem code, then precedence."""
-        codes = {code for feed in BY_CODE for (code,) in self._by_code[feed]}
-        return [written(row) for code in sorted(codes) for row in self.breaks_of(code)[0]]
+        return [written(row) for open_breaks, _ in self.all_breaks() for row in open_breaks]
 
     def decision_rows(self):
         """The export `decisions`: by card number."""

@@ -25,7 +25,7 @@ NAME = re.compile(
 )
 
 
-class Refused(Exception):  # noqa: N818 - the word of the page
+class Refused(Exception):
     """The file is refused whole; carries the reason."""
 
     def __init__(self, reason):
@@ -102,7 +102,7 @@ def check_columns(feed, names):
 # CSV
 
 
-class FaultyQuoting(Exception):  # noqa: N818 - the word of the page
+class FaultyQuoting(Exception):
     """A quote where none may stand, text after a closing quote, or a quote that is never closed."""
 
 

@@ -81,21 +81,25 @@ class World:
         """The lines by which a partner contradicts itself, in the order of intake."""
         return [dict(conflict) for conflict in self._conflicts]
 
+    def as_of(self, as_of):
+        """The evidence as of an instant."""
+        return AsOf(self.reports, days.micros_of(as_of))
+
     def decisions(self, as_of):
         """The export `decisions` as of an instant."""
-        return AsOf(self.reports, days.micros_of(as_of)).decision_rows()
+        return self.as_of(as_of).decision_rows()
 
     def breaks(self, as_of):
         """The export `breaks` as of an instant."""
-        return AsOf(self.reports, days.micros_of(as_of)).break_rows()
+        return self.as_of(as_of).break_rows()
 
     def funnel(self, as_of):
         """The export `funnel` as of an instant."""
-        return funnel_of(AsOf(self.reports, days.micros_of(as_of)))
+        return funnel_of(self.as_of(as_of))
 
     def exports(self, as_of):
         """The three exports of one as-of at once: decisions, breaks, funnel."""
-        evidence = AsOf(self.reports, days.micros_of(as_of))
+        evidence = self.as_of(as_of)
         return evidence.decision_rows(), evidence.break_rows(), funnel_of(evidence)
 
 

@@ -13,7 +13,7 @@ ESCAPES = {'"': '"', "\\": "\\", "/": "/", "b": "\b", "f": "\f", "n": "\n", "r":
 LITERALS = {"true": "true", "false": "false", "null": None}
 
 
-class NotStrict(Exception):  # noqa: N818 - names what the text is
+class NotStrict(Exception):
     """The text is not one strict JSON value."""
 
 

@@ -1,5 +1,6 @@
 """The reference equals every conformance example, row by row."""
 
+import collections
 import datetime
 import json
 from pathlib import Path
@@ -7,7 +8,9 @@ from pathlib import Path
 import pytest
 
 from tests.reference import World
+from tests.reference.adversary import make_folder
 from tests.reference.conformance import csv_rows, reject_rows, taken_in
+from tests.reference.coverage import everything, occurring
 
 FOLDERS = sorted(path.parent for path in (Path(__file__).parents[1] / "conformance").glob("*/plan.json"))
 
@@ -62,3 +65,21 @@ def test_what_is_shown_of_a_reject_is_masked():
         datetime.datetime(2020, 6, 1, tzinfo=datetime.UTC),
     )
     assert [reject["raw_masked"] for reject in world.rejects()] == ['9999,"xxxx \\xff",x']
+
+
+def bytes_of(folder):
+    """Everything in a folder by its path."""
+    return {str(path.relative_to(folder)): path.read_bytes() for path in sorted(folder.rglob("*")) if path.is_file()}
+
+
+def test_a_seed_always_writes_the_same_folder(tmp_path):
+    folders = [make_folder(7, tmp_path / name, steps=3, people=40) for name in ("one", "other")]
+    assert bytes_of(folders[0]) == bytes_of(folders[1])
+
+
+def test_the_adversary_brings_up_every_break_reason_and_refusal(tmp_path):
+    counts = collections.Counter()
+    for seed in (1, 2, 3):
+        counts.update(occurring(make_folder(seed, tmp_path / str(seed), steps=5, people=250)))
+    wanted = [thing for thing in everything() if thing[0] in ("break", "reason", "refused", "outcome", "step")]
+    assert [thing for thing in wanted if not counts[thing]] == []

@@ -18,7 +18,7 @@ WHOLE = re.compile(r"[0-9]+")
 DECIMAL = re.compile(r"([0-9]{1,9})(?:\.([0-9]{1,4}))?")
 
 
-class WrongValue(Exception):  # noqa: N818 - a value is wrong, the program is not
+class WrongValue(Exception):
     """A value that is not written as its type asks; carries the reject code."""
 
     def __init__(self, code):
