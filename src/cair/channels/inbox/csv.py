@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 import pyarrow as pa
@@ -19,7 +20,7 @@ def read_header(frame: Frame) -> list[str] | None:
     separators = _separators(view, np.flatnonzero(view == QUOTE))
     cuts = [-1, *separators.tolist(), len(record)]
     try:
-        fields = [record[start + 1 : end].decode() for start, end in zip(cuts, cuts[1:], strict=False)]
+        fields = [record[start + 1 : end].decode() for start, end in pairwise(cuts)]
     except UnicodeDecodeError:
         return None
     return [_unquoted(name).strip(TRIMMED) for name in fields]

@@ -8,6 +8,7 @@ line break, and reading goes on after it.
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
+from itertools import pairwise
 
 import numpy as np
 import numpy.typing as npt
@@ -80,12 +81,13 @@ class Framer:
     After exhaustion `bytes_read` and `bytes_framed` are equal, or something is wrong with the framing.
     """
 
-    def __init__(self, *, quoting: bool) -> None:
+    def __init__(self, *, quoting: bool, limit: int = LIMIT) -> None:
         self.quoting = quoting
+        self.limit = limit
         self.bytes_read = 0
         self.bytes_framed = 0
 
-    def frames(self, blocks: Iterable[bytes]) -> Iterator[Frame]:  # noqa: C901
+    def frames(self, blocks: Iterable[bytes]) -> Iterator[Frame]:
         """Yield the records in their order."""
         rest = b""
         giant: _Giant | None = None
@@ -104,7 +106,7 @@ class Framer:
                 if len(frame):
                     yield frame
                 rest = content[taken:]
-                if len(rest) > LIMIT + 1:
+                if len(rest) > self.limit + 1:
                     giant = _Giant(rest, blank=not self.quoting)
                     self.bytes_framed += len(rest)
                     rest = b""
@@ -129,12 +131,12 @@ class Framer:
         heads = None
         if self.quoting and b'"' in content:
             known = len(starts)
-            ends, faulty, heads, known = _records(view, starts, ends, final=final)
+            ends, faulty, heads, known = _records(view, starts, ends, limit=self.limit, final=final)
             starts, ends, following = starts[:known], ends[:known], following[:known]
             faulty, heads = faulty[:known], heads[:known]
         taken = int(following[-1]) if len(following) else 0
         self.bytes_framed += int((following - starts).sum())
-        faulty |= ends - starts > LIMIT
+        faulty |= ends - starts > self.limit
         kept = ends > starts
         if heads is not None:
             kept &= heads
@@ -198,12 +200,12 @@ def _is_text(content: bytes, size: int) -> bool:
 
 def _of_bounded_lines(block: bytes) -> Iterator[bytes]:
     """Cut a block of very short lines, so that what is made of each line stays bounded too."""
-    if block.count(b"\n") <= LINES:
+    breaks = np.frombuffer(block, np.uint8) == LF
+    if np.count_nonzero(breaks) <= LINES:
         yield block
         return
-    breaks = np.flatnonzero(np.frombuffer(block, np.uint8) == LF)
-    cuts = [0, *(breaks[LINES - 1 :: LINES] + 1).tolist(), len(block)]
-    for start, end in zip(cuts, cuts[1:], strict=False):
+    cuts = [0, *(np.flatnonzero(breaks)[LINES - 1 :: LINES] + 1).tolist(), len(block)]
+    for start, end in pairwise(cuts):
         yield block[start:end]
 
 
@@ -223,7 +225,7 @@ def _lines(content: bytes, view: npt.NDArray[np.uint8], *, final: bool) -> tuple
     starts[:1] = 0
     starts[1:] = following[:-1]
     ends = breaks
-    if b"\r\n" in content:
+    if b"\r" in content:
         before = view[np.maximum(breaks - 1, 0)]
         carriage = (before == CR) & (breaks > starts)
         if unbroken:
@@ -244,7 +246,7 @@ def _blank_lines(content: bytes, view: npt.NDArray[np.uint8], starts: Places, en
 
 
 def _records(
-    view: npt.NDArray[np.uint8], starts: Places, ends: Places, *, final: bool
+    view: npt.NDArray[np.uint8], starts: Places, ends: Places, *, limit: int, final: bool
 ) -> tuple[Places, Marks, Marks, int]:
     """Join lines to records by their quotes.
 
@@ -260,13 +262,13 @@ def _records(
     opening, closing = odd[:-1], odd[1:]
     unsound = np.concatenate(([0], np.cumsum(~sound_inside)))
     joined = (
-        sound[opening] & (unsound[closing + 1] == unsound[opening + 1]) & (ends[closing] - starts[opening] <= LIMIT)
+        sound[opening] & (unsound[closing + 1] == unsound[opening + 1]) & (ends[closing] - starts[opening] <= limit)
     )
     joined = _every_other(np.append(joined, False))
     second = np.concatenate(([False], joined[:-1]))
     faulty[odd] = ~joined
     known = len(starts)
-    if not final and not second[-1] and sound[odd[-1]] and len(view) - starts[odd[-1]] <= LIMIT + 1:
+    if not final and not second[-1] and sound[odd[-1]] and len(view) - starts[odd[-1]] <= limit + 1:
         known = int(odd[-1])
     first, last = odd[joined], odd[second]
     ends = ends.copy()

@@ -18,7 +18,7 @@ _NAME = re.compile(
 _FORM = "<feed>.<partner>.<YYYYMMDD>[.<serial>].<csv|ndjson|parquet>[.gz]"
 
 
-class UnableToTakeFile(Exception):  # noqa: N818
+class UnableToTakeFile(Exception):
     """A file is refused whole. `why` is a sentence for an officer and never shows what is in the file."""
 
     def __init__(self, refusal: Refusal, why: str) -> None:

@@ -4,6 +4,7 @@ import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
+from itertools import pairwise
 from typing import BinaryIO
 
 import numpy as np
@@ -116,7 +117,7 @@ def _parts(batch: pa.RecordBatch) -> Iterator[pa.RecordBatch]:
         widths += _width(column)
     block = np.cumsum(widths) // _TEXT
     cuts = [0, *(np.flatnonzero(np.diff(block)) + 1).tolist(), batch.num_rows]
-    for start, end in zip(cuts, cuts[1:], strict=False):
+    for start, end in pairwise(cuts):
         if end > start:
             yield batch.slice(start, end - start)
 

@@ -11,7 +11,7 @@ from typing import BinaryIO
 from cair.channels.inbox.names import UnableToTakeFile
 from cair.kernel.reasons import Refusal
 
-BLOCK = 16 << 20
+BLOCK = 4 << 20
 """Bytes of unpacked text in one block (the last one is shorter)."""
 
 _PIECE = 1 << 20

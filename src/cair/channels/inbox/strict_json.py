@@ -8,7 +8,7 @@ import re
 from collections.abc import Collection, Iterator
 from typing import Any, NoReturn
 
-_TOKEN = re.compile(
+_LEXEME = re.compile(
     r"[ \t\r\n]*(?:(?P<mark>[\[{\]},:])"
     r"|(?P<text>\"[^\"\\\x00-\x1f]*(?:\\.[^\"\\\x00-\x1f]*)*\")"
     r"|(?P<word>-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?|true|false|null))"
@@ -79,63 +79,63 @@ def _check_characters(value: Any) -> None:
 
 def _read_deep(text: str) -> dict[str, Any]:
     """Read an object that nests deeper than a parser that calls itself can follow; nested values become empty."""
-    tokens = _tokens(text)
-    if next(tokens) != "{":
+    lexemes = _lexemes(text)
+    if next(lexemes) != "{":
         raise NotStrictError
     members: dict[str, Any] = {}
     open_ones: list[dict[str, Any] | None] = [members]
     before = "opening"
-    for token in tokens:
+    for lexeme in lexemes:
         if not open_ones:
             break
         inner = open_ones[-1]
-        if token == ("]" if inner is None else "}") and before != "comma":
+        if lexeme == ("]" if inner is None else "}") and before != "comma":
             open_ones.pop()
             before = "value"
         elif before == "value":
-            if token != ",":
+            if lexeme != ",":
                 raise NotStrictError
             before = "comma"
         else:
-            nested = _read_member(token, tokens, inner)
+            nested = _read_member(lexeme, lexemes, inner)
             open_ones.extend(nested)
             before = "opening" if nested else "value"
-    if open_ones or token:
+    if open_ones or lexeme:
         raise NotStrictError
     return members
 
 
-def _read_member(token: str, tokens: Iterator[str], inner: dict[str, Any] | None) -> list[dict[str, Any] | None]:
+def _read_member(lexeme: str, lexemes: Iterator[str], inner: dict[str, Any] | None) -> list[dict[str, Any] | None]:
     """Read one member of an object, or of a list (None); return what it opened, if anything."""
     name = None
     if inner is not None:
-        name = _scalar(token) if token.startswith('"') else None
-        if name is None or name in inner or next(tokens) != ":":
+        name = _scalar(lexeme) if lexeme.startswith('"') else None
+        if name is None or name in inner or next(lexemes) != ":":
             raise NotStrictError
-        token = next(tokens)
-    value: Any = {} if token == "{" else [] if token == "[" else _scalar(token)
+        lexeme = next(lexemes)
+    value: Any = {} if lexeme == "{" else [] if lexeme == "[" else _scalar(lexeme)
     if inner is not None and name is not None:
         inner[name] = value
-    return [{}] if token == "{" else [None] if token == "[" else []
+    return [{}] if lexeme == "{" else [None] if lexeme == "[" else []
 
 
-def _scalar(token: str) -> Any:
+def _scalar(lexeme: str) -> Any:
     """Read a text, number or literal."""
-    if token in ("", ",", ":", "}", "]"):
+    if lexeme in ("", ",", ":", "}", "]"):
         raise NotStrictError
-    value = _DECODER.decode(token)
+    value = _DECODER.decode(lexeme)
     _check_characters(value)
     return value
 
 
-def _tokens(text: str) -> Iterator[str]:
-    """Cut a text into its tokens; an empty one stands for the end."""
+def _lexemes(text: str) -> Iterator[str]:
+    """Cut a text into its lexemes; an empty one stands for the end."""
     at = 0
     text = text.rstrip(" \t\r\n")
     while at < len(text):
-        token = _TOKEN.match(text, at)
-        if token is None:
+        lexeme = _LEXEME.match(text, at)
+        if lexeme is None:
             raise NotStrictError
-        at = token.end()
-        yield token[token.lastgroup or 0]
+        at = lexeme.end()
+        yield lexeme[lexeme.lastgroup or 0]
     yield ""

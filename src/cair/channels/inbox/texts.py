@@ -92,15 +92,20 @@ class Block:
 
 def is_ragged(content: bytes, view: npt.NDArray[np.uint8]) -> bool:
     """Whether some field of a CSV block may begin or end with what is trimmed; else no value need be looked at."""
-    if _NO_BREAK_SPACE in content or content.count(b"\r") != content.count(b"\r\n"):
+    if not content.isascii() and _NO_BREAK_SPACE in content:
         return True
+    last = len(view) - 1
+    if b"\r" in content:
+        carriage = np.flatnonzero(view == CR)
+        if carriage[-1] == last or (view[carriage + 1] != LF).any():
+            return True
     for blank in (SPACE, TAB):
         if content.find(blank) < 0:
             continue
         places = np.flatnonzero(view == blank)
-        if _EDGE[view[np.maximum(places - 1, 0)]].any() or _EDGE[view[np.minimum(places + 1, len(view) - 1)]].any():
+        if places[0] == 0 or places[-1] == last:
             return True
-        if places[0] == 0 or places[-1] == len(view) - 1:
+        if _EDGE[view[places - 1]].any() or _EDGE[view[places + 1]].any():
             return True
     return False
 
