@@ -15,7 +15,7 @@ LEAST_PUBLISHED = 5
 """Persons; the smallest count that is published. A zero is published too: it is about nobody."""
 
 _STEPS_PER_CELL = 300
-"""How long the search for another table that fits goes on before a cell is taken to be exposed; also how deep the search may go."""
+"""How long, and how deep, the search for another table that fits may go before a cell is taken to be exposed."""
 
 Cell = TypeVar("Cell", bound=Hashable)
 

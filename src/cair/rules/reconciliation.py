@@ -13,7 +13,7 @@ from types import SimpleNamespace
 import ibis
 from ibis.expr import types as ir
 
-from cair.rules import breaks, holds, incentives, matching, people, trainings
+from cair.rules import breaks, holds, incentives, matching, measures, people, reach, trainings
 from cair.rules.facts import in_force, schemas
 
 
@@ -76,6 +76,10 @@ STEPS: tuple[Step, ...] = (
     Step("bought", _CARDS, lambda t: trainings.bought(t.sales, t.persons), kept=True),
     Step("people", _CARDS, lambda t: trainings.with_first_training(t.persons, t.bought, t.sales), kept=True),
     Step("gone", _CARDS, lambda t: trainings.lapsed(t.sales, t.taken_back), kept=True),
+    _standing("messages", _CARDS),
+    _standing("contacts", _CARDS),
+    Step("reach", _CARDS, lambda t: reach.classify(t.people, t.messages_now, t.contacts_now), kept=True),
+    Step("reach_figures", _CARDS, lambda t: measures.reach_figures(t.reach)),
     # over everybody
     Step(
         "reused",
@@ -136,6 +140,10 @@ STEPS: tuple[Step, ...] = (
     Step("candidates", _CODES, lambda t: incentives.with_progress(t.trainees_held, t.progress)),
     Step("checked", _CODES, lambda t: incentives.check(t.candidates)),
     Step("decisions", _CODES, lambda t: incentives.decide(t.checked, t.terms), kept=True),
+    Step("profiles", _CODES, lambda t: measures.profiles(t.decisions, t.moment), kept=True),
+    Step("figures", _CODES, lambda t: measures.figures(t.profiles)),
+    Step("waits", _CODES, lambda t: measures.waits(t.decisions, t.moment)),
+    Step("broken_by", _CODES, lambda t: measures.broken_by(t.breaks, t.moment)),
 )
 """Every step, in order."""
 

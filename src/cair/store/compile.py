@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import ibis
+from ibis.expr import operations as ops
 
 from cair.rules import intake, reconciliation
 from cair.rules.tables import FEEDS, REVISION
@@ -19,7 +20,8 @@ def _sql(expression: ibis.Table) -> str:
 def _decision() -> str:
     parts = [_NOTE]
     for step, expression in reconciliation.expressions():
-        parts.append(f"\n-- step {step.name} | {step.stage.value} | {'kept' if step.kept else 'view'}\n")
+        needed = sorted({table.name for table in expression.op().find(ops.UnboundTable)})
+        parts.append(f"\n-- step {step.name} | {step.stage.name} | {'kept' if step.kept else 'view'} | {' '.join(needed)}\n")
         parts.append(_sql(expression) + ";\n")
     return "".join(parts)
 

@@ -24,18 +24,13 @@ _FOLDER = files("cair.store") / "sql"
 
 @dataclass(frozen=True)
 class CompiledStep:
-    """One named table of the decision and the SQL that makes it."""
+    """One named table of the decision, the tables it is made of, and the SQL that makes it."""
 
     name: str
     stage: str
     kept: bool
+    needs: tuple[str, ...]
     sql: str
-
-
-def read_header(line: str) -> tuple[str, str, bool]:
-    """Read `-- step NAME | STAGE | kept` of a compiled file."""
-    name, stage, kept = (part.strip() for part in line.removeprefix("-- step").split("|"))
-    return name, stage, kept == "kept"
 
 
 @cache
@@ -44,9 +39,19 @@ def decision_steps() -> tuple[CompiledStep, ...]:
     steps = []
     for block in (_FOLDER / "reconciliation.sql").read_text(encoding="utf-8").split("\n-- step ")[1:]:
         header, sql = block.split("\n", 1)
-        name, stage, kept = read_header(f"-- step {header}")
-        steps.append(CompiledStep(name, stage, kept, sql.strip().rstrip(";")))
+        name, stage, kept, needs = (part.strip() for part in header.split("|"))
+        steps.append(CompiledStep(name, stage, kept == "kept", tuple(needs.split()), sql.strip().rstrip(";")))
     return tuple(steps)
+
+
+@cache
+def steps_for(*targets: str) -> tuple[CompiledStep, ...]:
+    """Give the steps that some tables need, in order, those tables included."""
+    wanted = set(targets)
+    for step in reversed(decision_steps()):
+        if step.name in wanted:
+            wanted.update(step.needs)
+    return tuple(step for step in decision_steps() if step.name in wanted)
 
 
 @cache
