@@ -1,0 +1,1 @@
+"""Ways of sending money, all behind the words of `rail`."""
