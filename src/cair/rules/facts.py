@@ -99,13 +99,21 @@ def best(rows: ir.Table, *, per: str | list[str], order: list[ir.Value]) -> ir.T
     return rows.mutate(place=place).filter(lambda t: t.place == 0).drop("place")
 
 
-def in_force(reports: ir.Table, moment: ir.Table) -> ir.Table:
-    """Keep of each key the report in force as of the moment.
+def calm(reports: ir.Table, moment: ir.Table) -> ir.Table:
+    """Keep the reports that exist as of the moment and are the only one of their key: in force without comparison."""
+    return reports.filter((reports.known_at <= moment.as_of.as_scalar()) & ~reports.contested)
+
+
+def winners(reports: ir.Table, moment: ir.Table) -> ir.Table:
+    """Keep of each contested key the report in force as of the moment.
 
     Of the reports that exist (`known_at <= as_of`) the one with the highest revision, then the earliest known, then
-    the one taken in first. Only contested keys need the comparison. Source: decisions, section 1.
+    the one taken in first. Source: decisions, section 1.
     """
-    exist = reports.filter(reports.known_at <= moment.as_of.as_scalar())
-    calm = exist.filter(~exist.contested)
-    disputed = exist.filter(exist.contested)
-    return calm.union(best(disputed, per="key", order=[disputed.revision.desc(), disputed.known_at, disputed.taken_in]))
+    disputed = reports.filter((reports.known_at <= moment.as_of.as_scalar()) & reports.contested)
+    return best(disputed, per="key", order=[disputed.revision.desc(), disputed.known_at, disputed.taken_in])
+
+
+def in_force(reports: ir.Table, moment: ir.Table) -> ir.Table:
+    """Keep of each key the report in force as of the moment."""
+    return calm(reports, moment).union(winners(reports, moment))

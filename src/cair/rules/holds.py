@@ -51,14 +51,13 @@ def ranked(holds: ir.Table) -> ir.Table:
     )
 
 
-def _values(rows: ir.Table, scope: Scope, people: ir.Table) -> ir.Table:
+def _values(rows: ir.Table, scope: Scope, regions: ir.Table) -> ir.Table:
     """Give the holds of a scope with the very value of the people's column that each covers."""
     rows = rows.filter(rows.scope == text(scope.name))
     if scope.column is None:
         return rows.mutate(covered=ibis.literal(0, type="int64"))
     rows = rows.filter(rows.scope_value.notnull())
     if scope.name == "region":
-        regions = people.select("region_code").distinct()
         pairs = regions.cross_join(rows)
         length = pairs.scope_value.length()
         return pairs.filter(pairs.region_code.substr(0, length) == pairs.scope_value).rename(covered="region_code")
@@ -79,12 +78,15 @@ def _best_by_value(rows: ir.Table, scope: Scope) -> ir.Table:
     )
 
 
-def with_holds(people: ir.Table, holds: ir.Table) -> ir.Table:
-    """Add the hold that covers each person, and the newest END of a hold that would."""
+def with_holds(people: ir.Table, holds: ir.Table, regions: ir.Table) -> ir.Table:
+    """Add the hold that covers each person, and the newest END of a hold that would.
+
+    `regions`: every region_code there is, once.
+    """
     rows = ranked(holds)
     covered = people.mutate(everyone=ibis.literal(0, type="int64"))
     for scope in SCOPES:
-        chosen = _best_by_value(_values(rows, scope, people), scope)
+        chosen = _best_by_value(_values(rows, scope, regions), scope)
         covered = beside(covered, chosen, {scope.column or "everyone": f"{scope.name}_covered"})
     covered = covered.mutate(
         hold_rank=ibis.least(*(covered[f"{scope.name}_rank"] for scope in SCOPES)),

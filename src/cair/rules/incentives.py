@@ -218,14 +218,14 @@ CHECKS: dict[Reason, Callable[[ir.Table], Check]] = {
 """The check of every reason."""
 
 
-def progress(activities: ir.Table, people: ir.Table) -> ir.Table:
+def progress(activities: ir.Table, people: ir.Table, sold: ir.Table) -> ir.Table:
     """Count, for the first trainings of people whose rulebook asks for them, the activities in force of the code.
 
     Attendance counts the sessions 1 to `sessions`, tasks 1 to `tasks`, from any partner.
     """
     asking = [book.name for book in rulebooks() if book.counts_activities]
-    asked = people.filter(people.ruled_by.isin(asking) & people.first_code.notnull())
-    wanted = asked.select("first_code", "sessions", "tasks").distinct()
+    asked = people.filter(people.ruled_by.isin(asking) & people.first_code.notnull()).select("first_code").distinct()
+    wanted = beside(asked, sold.select("sessions", "tasks", sold_code="redeem_code"), {"first_code": "sold_code"})
     wanted = wanted.mutate(sessions=wanted.sessions.fill_null(1), tasks=wanted.tasks.fill_null(1))
     rows = wanted.left_join(activities, wanted.first_code == activities.redeem_code)
     within_sessions = (rows.kind == text("attendance")) & (rows.sequence >= 1) & (rows.sequence <= rows.sessions)

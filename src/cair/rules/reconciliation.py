@@ -14,30 +14,47 @@ import ibis
 from ibis.expr import types as ir
 
 from cair.rules import breaks, holds, incentives, matching, measures, people, reach, trainings
-from cair.rules.facts import in_force, schemas
+from cair.rules.facts import calm, in_force, schemas, winners
 
 
 class Stage(Enum):
     """Over which rows a step runs."""
 
-    SHARED_FIRST = "shared first"
+    FIRST = "over everybody, first"
     CARDS = "by card number"
-    SHARED = "shared"
+    SHARED = "over everybody, between"
     CODES = "by redeem code"
 
 
 @dataclass(frozen=True)
 class Step:
-    """One named table: how it is made of tables before it."""
+    """One named table: how it is made of tables before it.
+
+    `route` names the column by which rows of a stored step go to the parts of a later stage; without it every part sees
+    all of them.
+    """
 
     name: str
     stage: Stage
     build: Callable[[SimpleNamespace], ir.Table]
     kept: bool = False
+    route: str = ""
+
+
+_EVIDENCE = ("redemptions", "activities", "completions", "confirmations", "reviews")
+_FIRST, _CARDS, _SHARED, _CODES = Stage.FIRST, Stage.CARDS, Stage.SHARED, Stage.CODES
 
 
 def _standing(feed: str, stage: Stage, *, kept: bool = False) -> Step:
     return Step(f"{feed}_now", stage, lambda t: in_force(getattr(t, feed), t.moment), kept)
+
+
+def _moving(feed: str) -> tuple[Step, Step]:
+    """Make the steps of a feed whose revisions may name another card: contested keys are settled over everybody."""
+    return (
+        Step(f"{feed}_winners", _FIRST, lambda t: winners(getattr(t, feed), t.moment), kept=True, route="card_number"),
+        Step(f"{feed}_now", _CARDS, lambda t: calm(getattr(t, feed), t.moment).union(getattr(t, f"{feed}_winners"))),
+    )
 
 
 def _strays(feed: str, party: str) -> Step:
@@ -47,8 +64,9 @@ def _strays(feed: str, party: str) -> Step:
     return Step(f"{feed}_stray", Stage.CODES, build, kept=True)
 
 
-_EVIDENCE = ("redemptions", "activities", "completions", "confirmations", "reviews")
-_FIRST, _CARDS, _SHARED, _CODES = Stage.SHARED_FIRST, Stage.CARDS, Stage.SHARED, Stage.CODES
+_PURCHASES_WON, _PURCHASES_NOW = _moving("purchases")
+_MESSAGES_WON, _MESSAGES_NOW = _moving("messages")
+_CONTACTS_WON, _CONTACTS_NOW = _moving("contacts")
 
 STEPS: tuple[Step, ...] = (
     _standing("courses", _FIRST),
@@ -56,10 +74,18 @@ STEPS: tuple[Step, ...] = (
     _standing("holds", _FIRST, kept=True),
     _standing("revocations", _FIRST, kept=True),
     _standing("resolutions", _FIRST, kept=True),
-    _standing("purchases", _FIRST),
-    Step("taken_back", _FIRST, lambda t: trainings.voids(t.purchases_now), kept=True),
+    _PURCHASES_WON,
+    _MESSAGES_WON,
+    _CONTACTS_WON,
+    Step(
+        "taken_back",
+        _FIRST,
+        lambda t: trainings.voids(calm(t.purchases, t.moment)).union(trainings.voids(t.purchases_winners)),
+        kept=True,
+    ),
     _standing("appointments", _FIRST),
     Step("same_people", _FIRST, lambda t: people.same_people(t.appointments_now), kept=True),
+    Step("regions", _FIRST, lambda t: t.appointments_now.select("region_code").distinct(), kept=True),
     _standing("completions", _FIRST),
     Step("shared_certificates", _FIRST, lambda t: matching.shared_certificates(t.completions_now), kept=True),
     # by card number
@@ -72,15 +98,29 @@ STEPS: tuple[Step, ...] = (
         lambda t: people.stand(t.appointments_now, t.same_people, t.accounts_linked, t.revoked, t.rulebooks),
         kept=True,
     ),
+    _PURCHASES_NOW,
     Step("sales", _CARDS, lambda t: trainings.sales(t.purchases_now, t.taken_back), kept=True),
-    Step("bought", _CARDS, lambda t: trainings.bought(t.sales, t.persons), kept=True),
-    Step("people", _CARDS, lambda t: trainings.with_first_training(t.persons, t.bought, t.sales), kept=True),
-    Step("gone", _CARDS, lambda t: trainings.lapsed(t.sales, t.taken_back), kept=True),
-    _standing("messages", _CARDS),
-    _standing("contacts", _CARDS),
+    Step("bought", _CARDS, lambda t: trainings.bought(t.sales, t.persons), kept=True, route="redeem_code"),
+    Step(
+        "people",
+        _CARDS,
+        lambda t: trainings.with_first_training(t.persons, t.bought, t.sales),
+        kept=True,
+        route="first_code",
+    ),
+    Step("sales_gone", _CARDS, lambda t: trainings.lapsed(t.sales), kept=True),
+    _MESSAGES_NOW,
+    _CONTACTS_NOW,
     Step("reach", _CARDS, lambda t: reach.classify(t.people, t.messages_now, t.contacts_now), kept=True),
-    Step("reach_figures", _CARDS, lambda t: measures.reach_figures(t.reach)),
     # over everybody
+    Step("reach_figures", _SHARED, lambda t: measures.reach_figures(t.reach)),
+    Step(
+        "gone",
+        _SHARED,
+        lambda t: t.sales_gone.union(trainings.lapsed_voids(t.taken_back)),
+        kept=True,
+        route="redeem_code",
+    ),
     Step(
         "reused",
         _SHARED,
@@ -134,12 +174,12 @@ STEPS: tuple[Step, ...] = (
     Step("findings", _CODES, lambda t: breaks.find(t.codes, t.moment), kept=True),
     Step("breaks", _CODES, lambda t: breaks.resolve(t.findings, t.resolutions_now, t.terms), kept=True),
     Step("breaks_by_code", _CODES, lambda t: breaks.by_code(t.breaks)),
-    Step("trainees", _CODES, lambda t: incentives.with_training(t.people, t.codes, t.breaks_by_code), kept=True),
-    Step("trainees_held", _CODES, lambda t: holds.with_holds(t.trainees, t.holds_now)),
-    Step("progress", _CODES, lambda t: incentives.progress(t.activities_now, t.trainees)),
+    Step("trainees", _CODES, lambda t: incentives.with_training(t.people, t.codes, t.breaks_by_code)),
+    Step("trainees_held", _CODES, lambda t: holds.with_holds(t.trainees, t.holds_now, t.regions)),
+    Step("progress", _CODES, lambda t: incentives.progress(t.activities_now, t.people, t.codes_sold)),
     Step("candidates", _CODES, lambda t: incentives.with_progress(t.trainees_held, t.progress)),
     Step("checked", _CODES, lambda t: incentives.check(t.candidates)),
-    Step("decisions", _CODES, lambda t: incentives.decide(t.checked, t.terms), kept=True),
+    Step("decisions", _CODES, lambda t: incentives.decide(t.checked, t.terms)),
     Step("profiles", _CODES, lambda t: measures.profiles(t.decisions, t.moment), kept=True),
     Step("figures", _CODES, lambda t: measures.figures(t.profiles)),
     Step("waits", _CODES, lambda t: measures.waits(t.decisions, t.moment)),

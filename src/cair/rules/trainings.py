@@ -22,11 +22,17 @@ def sales(purchases: ir.Table, taken_back: ir.Table) -> ir.Table:
     return beside(sold, back, {"partner": "void_partner", "invoice_code": "void_invoice"})
 
 
-def lapsed(sold: ir.Table, taken_back: ir.Table) -> ir.Table:
-    """Give the reports of purchases that carry no purchase in force: those taken back, and the VOIDs themselves."""
-    columns = ["redeem_code", "occurred_at", "invoice_code", "partner"]
-    gone = sold.filter(sold.void_known.notnull()).select(*columns, "void_known")
-    return gone.union(taken_back.select(*columns, void_known="known_at"))
+_LAPSED = ("redeem_code", "occurred_at", "invoice_code", "partner")
+
+
+def lapsed(sold: ir.Table) -> ir.Table:
+    """Give the SUCCESS reports that carry no purchase in force: those taken back."""
+    return sold.filter(sold.void_known.notnull()).select(*_LAPSED, "void_known")
+
+
+def lapsed_voids(taken_back: ir.Table) -> ir.Table:
+    """Give the VOIDs in the same form: they name a code too."""
+    return taken_back.select(*_LAPSED, void_known="known_at")
 
 
 def bought(sold: ir.Table, people: ir.Table) -> ir.Table:

@@ -21,7 +21,8 @@ def _decision() -> str:
     parts = [_NOTE]
     for step, expression in reconciliation.expressions():
         needed = sorted({table.name for table in expression.op().find(ops.UnboundTable)})
-        parts.append(f"\n-- step {step.name} | {step.stage.name} | {'kept' if step.kept else 'view'} | {' '.join(needed)}\n")
+        header = [step.name, step.stage.name, "kept" if step.kept else "view", step.route, " ".join(needed)]
+        parts.append(f"\n-- step {' | '.join(header)}\n")
         parts.append(_sql(expression) + ";\n")
     return "".join(parts)
 

@@ -29,6 +29,7 @@ class CompiledStep:
     name: str
     stage: str
     kept: bool
+    route: str
     needs: tuple[str, ...]
     sql: str
 
@@ -39,8 +40,8 @@ def decision_steps() -> tuple[CompiledStep, ...]:
     steps = []
     for block in (_FOLDER / "reconciliation.sql").read_text(encoding="utf-8").split("\n-- step ")[1:]:
         header, sql = block.split("\n", 1)
-        name, stage, kept, needs = (part.strip() for part in header.split("|"))
-        steps.append(CompiledStep(name, stage, kept == "kept", tuple(needs.split()), sql.strip().rstrip(";")))
+        name, stage, kept, route, needs = (part.strip() for part in header.split("|"))
+        steps.append(CompiledStep(name, stage, kept == "kept", route, tuple(needs.split()), sql.strip().rstrip(";")))
     return tuple(steps)
 
 
