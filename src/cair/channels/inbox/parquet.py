@@ -79,7 +79,7 @@ class ParquetFile:
         seen = 0
         try:
             for batch in self._file.iter_batches(batch_size=self._rows, use_threads=False):
-                for part in _parts(batch):
+                for part in _parts(pa.RecordBatch.from_arrays([_plain(c) for c in batch.columns], batch.schema.names)):
                     seen += part.num_rows
                     yield _rows(part, self.names, columns)
         except TROUBLE:
@@ -158,8 +158,6 @@ def _dictionary_text(column: pa.DictionaryArray) -> tuple[pa.Array, Marks]:
 
 def _text(column: pa.Array) -> tuple[pa.Array, Marks]:
     """Write the values of one column as text, and mark those that are none."""
-    if isinstance(column, pa.ExtensionArray):
-        column = _of_extension(column)
     kind = column.type
     none = np.zeros(len(column), bool)
     if _is_text(kind):
@@ -168,10 +166,8 @@ def _text(column: pa.Array) -> tuple[pa.Array, Marks]:
         return text, _unreadable(text)
     if kinds.is_timestamp(kind):
         text = _instants(column)
-    elif kinds.is_floating(kind):
-        text = _floats(column)
-    elif kinds.is_decimal(kind):
-        text = _decimals(column)
+    elif kinds.is_floating(kind) or kinds.is_decimal(kind):
+        text = _decimals(column.cast(pa.float64()) if kinds.is_float16(kind) else column)
     elif kinds.is_nested(kind):
         return pa.nulls(len(column), pa.binary()), column.is_valid().to_numpy(zero_copy_only=False)
     elif kinds.is_null(kind):
@@ -192,18 +188,21 @@ def _is_text(kind: pa.DataType) -> bool:
     return (
         kinds.is_string(kind)
         or kinds.is_large_string(kind)
-        or kinds.is_string_view(kind)
         or kinds.is_binary(kind)
         or kinds.is_large_binary(kind)
-        or kinds.is_binary_view(kind)
         or kinds.is_fixed_size_binary(kind)
     )
 
 
-def _of_extension(column: pa.ExtensionArray) -> pa.Array:
-    if column.type == pa.uuid():
-        return pa.array([None if value is None else str(value) for value in column.to_pylist()], pa.string())
-    return column.storage
+def _plain(column: pa.Array) -> pa.Array:
+    """Take off what a type says beyond how it is stored."""
+    if isinstance(column, pa.ExtensionArray):
+        if column.type == pa.uuid():
+            return pa.array([None if value is None else str(value) for value in column.to_pylist()], pa.string())
+        return column.storage
+    if kinds.is_string_view(column.type):
+        return column.cast(pa.large_string())
+    return column.cast(pa.large_binary()) if kinds.is_binary_view(column.type) else column
 
 
 def _unreadable(text: pa.BinaryArray) -> Marks:
@@ -222,14 +221,6 @@ def _is_utf8(value: bytes) -> bool:
     except UnicodeDecodeError:
         return False
     return True
-
-
-def _floats(column: pa.FloatingPointArray) -> pa.StringArray:
-    if kinds.is_float16(column.type):
-        values = column.to_numpy(zero_copy_only=False)
-        written = [np.format_float_positional(value, trim="-") for value in values]
-        return pc.if_else(column.is_valid(), pa.array(written, pa.string()), pa.scalar(None, pa.string()))
-    return _decimals(column)
 
 
 def _decimals(column: pa.Array) -> pa.StringArray:
