@@ -12,7 +12,7 @@ from pathlib import Path
 from cair.channels.inbox.names import FileName, UnableToTakeFile, read_name
 from cair.channels.inbox.reader import read
 from cair.kernel.reasons import Outcome, Refusal
-from cair.store.engine import session
+from cair.store.engine import session_without_spills
 from cair.store.locks import alone
 from cair.store.office import Office
 from cair.store.queries.intake import intake_so_far, is_known_content
@@ -84,7 +84,7 @@ def take_files(
     files = files_of(paths)
     sizes = [_size(file) for file in files]
     result = Intake()
-    with alone(office.database, "intake"), session(office.home) as engine:
+    with alone(office.database, "intake"), session_without_spills() as engine:
         check_receipt(office, received_at, now=now)
         number = intake_so_far(office.database).last_number
         with evidence_writer(office.database, engine, office.vault) as writer:

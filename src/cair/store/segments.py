@@ -1,0 +1,313 @@
+"""The evidence as immutable Parquet files with a manifest of hashes: derived from the database, rebuilt at will.
+
+Reports lie in buckets, by card number or by redeem code, so that everybody is decided a bucket at a time in bounded
+memory. A generation holds what came in since the one before; when the later ones grow, all become one. A key with more
+than one report is *contested*: files know it of their own generation, `contested` lists tell it of later ones.
+"""
+
+import hashlib
+import json
+import secrets
+import shutil
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+import adbc_driver_postgresql.dbapi as adbc
+import duckdb
+import pyarrow as pa
+
+from cair.rules.facts import DECIDING, schema_of
+from cair.store.database import Database, without_values
+from cair.store.facts import seen_columns
+from cair.store.private_files import own_folder
+
+PEOPLE_PER_BUCKET = 180_000
+GROWTH = 4
+"""Everything is written anew when the later generations hold more than a part in so many of the first."""
+MOST_GENERATIONS = 12
+FORM = 1
+"""Number of the layout; segments of another are thrown away and made again."""
+BY_CARD = ("appointments", "accounts", "purchases", "messages", "contacts")
+BY_CODE = ("redemptions", "activities", "completions", "confirmations", "reviews")
+_OPTIONS = "FORMAT parquet, COMPRESSION zstd, COMPRESSION_LEVEL 1, ROW_GROUP_SIZE 122880"
+
+
+@dataclass
+class Segment:
+    """One file: its feed, generation and bucket (-1: the list of contested keys), its rows and its SHA-256."""
+
+    feed: str
+    generation: int
+    bucket: int
+    path: str
+    rows: int
+    sha256: str
+
+
+@dataclass
+class Manifest:
+    """What there is: in how many buckets, up to which report of the database, in which files."""
+
+    form: int = FORM
+    buckets: int = 1
+    taken_in: int = -1
+    generations: int = 0
+    segments: list[Segment] = field(default_factory=list)
+
+    def rows(self, *, after: int = -1) -> int:
+        """Count the reports in generations after one."""
+        return sum(segment.rows for segment in self.segments if segment.bucket >= 0 and segment.generation > after)
+
+    def of(self, feed: str, bucket: int | None = None) -> list[Segment]:
+        """Give the report files of a feed, of one bucket or of all."""
+        return [s for s in self.segments if s.feed == feed and s.bucket >= 0 and bucket in (None, s.bucket)]
+
+    def contested(self, feed: str, *, after: int) -> list[Segment]:
+        """Give the lists of keys of a feed that became contested in generations after one."""
+        return [s for s in self.segments if s.feed == feed and s.bucket < 0 and s.generation > after and s.rows]
+
+
+def bucket_of(feed: str, buckets: int) -> str:
+    """Write the SQL expression for the bucket of a report; stable over versions of every program involved."""
+    if feed in BY_CARD:
+        return card_bucket("card_number", buckets)
+    return code_bucket("redeem_code", buckets) if feed in BY_CODE else "0"
+
+
+def card_bucket(column: str, buckets: int) -> str:
+    """Write the bucket of a card number."""
+    return f"({column} % {buckets})::INTEGER"
+
+
+def code_bucket(column: str, buckets: int) -> str:
+    """Write the bucket of a redeem code."""
+    return f"(md5_number_lower({column}) % {buckets})::INTEGER"
+
+
+class Segments:
+    """The segments of one home."""
+
+    def __init__(self, home: Path) -> None:
+        self.folder = own_folder(home / "segments", private=True)
+        self.manifest = self._read()
+
+    def _read(self) -> Manifest:
+        file = self.folder / "manifest.json"
+        if not file.exists():
+            return Manifest()
+        read = json.loads(file.read_text(encoding="utf-8"))
+        if read["form"] != FORM:
+            return Manifest()
+        return Manifest(**{**read, "segments": [Segment(**segment) for segment in read["segments"]]})
+
+    def _write(self, manifest: Manifest) -> None:
+        """Put a manifest in place at once; then remove what it does not name."""
+        unfinished = self.folder / "manifest.new"
+        unfinished.write_text(json.dumps(asdict(manifest)), encoding="utf-8")
+        unfinished.rename(self.folder / "manifest.json")
+        self.manifest = manifest
+        named = {Path(segment.path).parts[0] for segment in manifest.segments}
+        for entry in self.folder.iterdir():
+            if entry.is_dir() and entry.name not in named:
+                shutil.rmtree(entry, ignore_errors=True)
+
+    def path(self, segment: Segment) -> str:
+        """Give the place of a file."""
+        return str(self.folder / segment.path)
+
+    def adopt(self, folder: Path) -> None:
+        """Take over segments made elsewhere, with their manifest (benchmarks make them without a database)."""
+        shutil.rmtree(self.folder)
+        shutil.copytree(folder, self.folder)
+        self.manifest = self._read()
+
+    def bring_up_to_date(
+        self, database: Database, engine: duckdb.DuckDBPyConnection, announce: Callable[[str, int, int], None]
+    ) -> None:
+        """Fetch what came into the database since; make one generation of all when the later ones have grown.
+
+        :raises UnableToUseDatabase: the database refused.
+        """
+        newest, people = _state(database)
+        if newest < self.manifest.taken_in:
+            self._write(Manifest())  # another database
+        if newest == self.manifest.taken_in:
+            return
+        if not self.manifest.generations:
+            self.manifest = Manifest(buckets=buckets_for(people))
+        self._fetch(database, engine, newest, announce)
+        first = sum(s.rows for s in self.manifest.segments if s.bucket >= 0 and s.generation == 0)
+        late = self.manifest.rows(after=0)
+        wanted = buckets_for(people)
+        if (
+            late * GROWTH > max(first, 1_000)
+            or self.manifest.generations > MOST_GENERATIONS
+            or wanted > 2 * self.manifest.buckets
+        ):
+            self._unite(engine, wanted)
+
+    def _fetch(
+        self,
+        database: Database,
+        engine: duckdb.DuckDBPyConnection,
+        newest: int,
+        announce: Callable[[str, int, int], None],
+    ) -> None:
+        generation = self.manifest.generations
+        folder = f"{generation}-{secrets.token_hex(4)}"
+        found: list[Segment] = []
+        with without_values(), adbc.connect(database.uri) as connection, connection.cursor() as cursor:
+            for place, feed in enumerate(DECIDING):
+                announce(feed, place, len(DECIDING))
+                cursor.execute(
+                    f"SELECT {seen_columns(feed)}, outcome FROM {feed} "
+                    f"WHERE taken_in > {self.manifest.taken_in} AND taken_in <= {newest}"
+                )
+                reader = cursor.fetch_record_batch()
+                found += write_generation(self, engine, feed, reader, folder=folder, generation=generation)
+        announce("", len(DECIDING), len(DECIDING))
+        self._write(
+            Manifest(
+                buckets=self.manifest.buckets,
+                taken_in=newest,
+                generations=generation + 1,
+                segments=[*self.manifest.segments, *found],
+            )
+        )
+
+    def _unite(self, engine: duckdb.DuckDBPyConnection, buckets: int) -> None:
+        """Write all generations as one, in as many buckets as there are people for."""
+        folder = f"0-{secrets.token_hex(4)}"
+        found: list[Segment] = []
+        taken_in = self.manifest.taken_in
+        for feed in DECIDING:
+            if self.manifest.of(feed):
+                engine.execute(f"CREATE OR REPLACE TEMP VIEW united AS {self.reading(feed)}")
+                found += _write_files(self, engine, feed, "united", folder=folder, generation=0, buckets=buckets)
+        self._write(Manifest(buckets=buckets, taken_in=taken_in, generations=1, segments=found))
+
+    def reading(self, feed: str, bucket: int | None = None) -> str:
+        """Write the SELECT of a feed's reports, of one bucket or of all, each with `contested` as of all generations."""
+        parts = []
+        by_generation: dict[int, list[Segment]] = {}
+        for segment in self.manifest.of(feed, bucket):
+            by_generation.setdefault(segment.generation, []).append(segment)
+        for generation, segments in sorted(by_generation.items()):
+            files = _list(self.path(segment) for segment in segments)
+            later = self.manifest.contested(feed, after=generation)
+            if later:
+                keys = _list(self.path(segment) for segment in later)
+                mark = f"contested OR key IN (SELECT key FROM read_parquet({keys})) AS contested"
+                parts.append(f"SELECT * REPLACE ({mark}) FROM read_parquet({files}, hive_partitioning = false)")
+            else:
+                parts.append(f"SELECT * FROM read_parquet({files}, hive_partitioning = false)")
+        return " UNION ALL ".join(parts) if parts else f"SELECT {_nothing(feed)} WHERE false"
+
+    def check(self) -> list[str]:
+        """Compare every file with the manifest; give a sentence for each that is missing or differs."""
+        wrong = []
+        for segment in self.manifest.segments:
+            path = self.folder / segment.path
+            if not path.exists():
+                wrong.append(f"segment {segment.path} is missing")
+            elif _sha256(path) != segment.sha256:
+                wrong.append(f"segment {segment.path} is not what was written")
+        return wrong
+
+
+def buckets_for(people: int) -> int:
+    """Say in how many buckets people are decided."""
+    return max(1, -(-people // PEOPLE_PER_BUCKET))
+
+
+def _state(database: Database) -> tuple[int, int]:
+    """Give the newest report number there can be, and about how many people are appointed."""
+    with without_values(), database.connect(autocommit=True) as connection:
+        row = connection.execute(
+            "SELECT (coalesce(max(number), -1) + 1) * 4294967296 - 1, "
+            "coalesce(sum(accepted) FILTER (WHERE feed = 'appointments'), 0) FROM intake_file"
+        ).fetchone()
+    assert row is not None, "an aggregate has one row"
+    return int(row[0]), int(row[1])
+
+
+def write_generation(
+    segments: Segments,
+    engine: duckdb.DuckDBPyConnection,
+    feed: str,
+    reports: pa.RecordBatchReader,
+    *,
+    folder: str,
+    generation: int,
+) -> list[Segment]:
+    """Write the new reports of a feed: their files by bucket, and the list of keys they make contested.
+
+    `reports` have the columns of `facts.schema_of` and `outcome`: any outcome but `accepted` contests its key.
+    """
+    engine.register("arriving", reports)
+    engine.execute("CREATE OR REPLACE TEMP TABLE arrived AS FROM arriving")
+    engine.unregister("arriving")
+    target = own_folder(segments.folder / folder, private=True)
+    name = f"{folder}/{feed}-contested.parquet"
+    engine.execute("CREATE OR REPLACE TEMP TABLE disputed AS SELECT DISTINCT key FROM arrived WHERE outcome <> 'accepted'")
+    columns = ", ".join(
+        "key IN (SELECT key FROM disputed) AS contested" if column == "contested" else f'"{column}"'
+        for column in schema_of(feed)
+    )
+    engine.execute(f"CREATE OR REPLACE TEMP VIEW marked AS SELECT {columns} FROM arrived")
+    found = _write_files(
+        segments, engine, feed, "marked", folder=folder, generation=generation, buckets=segments.manifest.buckets
+    )
+    count = _one(engine, "SELECT count(*) FROM disputed")
+    if count:
+        engine.execute(f"COPY disputed TO '{target}/{feed}-contested.parquet' ({_OPTIONS})")
+        found.append(Segment(feed, generation, -1, name, count, _sha256(segments.folder / name)))
+    engine.execute("DROP TABLE arrived; DROP TABLE disputed")
+    return found
+
+
+def _write_files(
+    segments: Segments,
+    engine: duckdb.DuckDBPyConnection,
+    feed: str,
+    source: str,
+    *,
+    folder: str,
+    generation: int,
+    buckets: int,
+) -> list[Segment]:
+    target = own_folder(segments.folder / folder, private=True) / feed
+    engine.execute(
+        f"COPY (SELECT *, {bucket_of(feed, buckets)} AS bucket FROM {source}) "
+        f"TO '{target}' ({_OPTIONS}, PARTITION_BY (bucket), OVERWRITE_OR_IGNORE)"
+    )
+    found = []
+    for path in sorted(target.glob("bucket=*/*.parquet")):
+        rows = _one(engine, f"SELECT num_rows FROM parquet_file_metadata('{path}')")
+        bucket = int(path.parent.name.removeprefix("bucket="))
+        name = str(path.relative_to(segments.folder))
+        found.append(Segment(feed, generation, bucket, name, rows, _sha256(path)))
+    return found
+
+
+def _one(engine: duckdb.DuckDBPyConnection, sql: str) -> int:
+    return int(engine.execute(sql).fetchall()[0][0])
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _list(paths: Any) -> str:
+    quoted = ", ".join("'" + path.replace("'", "''") + "'" for path in paths)
+    return f"[{quoted}]"
+
+
+_DUCKDB_TYPES = {"string": "VARCHAR", "int64": "BIGINT", "boolean": "BOOLEAN", "uuid": "UUID"}
+
+
+def _nothing(feed: str) -> str:
+    return ", ".join(f'NULL::{_DUCKDB_TYPES[kind]} AS "{name}"' for name, kind in schema_of(feed).items())
