@@ -6,8 +6,8 @@ from importlib.resources import files
 import yaml
 
 from cair.channels.report.charts import MIDDLE, NO_FIGURE, SCALE, Bar, Caption, Tile, short_bars, tiles
-from cair.channels.report.figures import MEASURES, Cell
-from cair.channels.report.markup import Content, Markup, tag
+from cair.channels.report.figures import Cell
+from cair.channels.report.markup import Markup, tag
 from cair.channels.report.view import View, caption_of, panel, picture, section, table
 from cair.programme.provinces import provinces
 from cair.programme.sentences import one_line
@@ -39,27 +39,32 @@ def _measures(view: View, dimension: str) -> Markup:
     values = view.by_count("appointed", dimension)
     if dimension == "wave":
         values.sort(key=lambda value: (len(value), value))
-    lines = [
-        [
-            _place(view, dimension, value),
-            *[view.count((measure, dimension, value)) for measure in ("appointed", *MEASURES)],
-            tag("td", view.share(("not_bought", dimension, value), ("appointed", dimension, value)), class_="n"),
-        ]
-        for value in values
+    lines = [[_place(view, dimension, value), *_row(view, dimension, value)] for value in values]
+    measures = [view.words.word("measure", measure) for measure in ("appointed", "not_bought", "bought", "revoked")]
+    return table(name, [name, *measures[:2], "%", *measures[2:]], lines, [[view.words.screen("total"), *_row(view)]])
+
+
+def _row(view: View, *place: str) -> list[Markup]:
+    """What counts first, for a phone shows the first columns."""
+    appointed, unsold = ("appointed", *place), ("not_bought", *place)
+    share = tag("td", view.share(unsold, appointed), class_="n")
+    return [
+        view.count(appointed),
+        view.count(unsold),
+        share,
+        view.count(("bought", *place)),
+        view.count(("revoked", *place)),
     ]
-    foot: list[Content] = [
-        view.words.screen("total"),
-        *[view.count((measure,)) for measure in ("appointed", *MEASURES)],
-    ]
-    share = tag("td", view.share(("not_bought",), ("appointed",)), class_="n")
-    heads = [name, *[view.words.word("measure", measure) for measure in ("appointed", *MEASURES)], "%"]
-    return table(name, heads, lines, [[*foot, share]])
 
 
 def _place(view: View, dimension: str, value: str) -> str:
     if dimension == "province":
         return _province(view, value)
     return view.words.word("rulebook", value) if dimension == "rulebook" else value
+
+
+LEAST_FOR_A_SHARE = 30
+"""People; a share of fewer says more about chance than about the province."""
 
 
 @cache
@@ -88,9 +93,11 @@ def _tile_map(view: View) -> Markup:
     ]
     caption = Caption(view.ident("tiles_picture"), say("tiles_picture"), say("tiles_say"))
     drawing = tiles(drawn, caption) if shares else None
-    return picture(view, "tiles_picture", drawing, [*legend, (NO_FIGURE, say("tiles_none"))])
+    return picture(
+        view, "tiles_picture", drawing, [*legend, (NO_FIGURE, say("tiles_none", least=str(LEAST_FOR_A_SHARE)))]
+    )
 
 
 def _unsold(view: View, code: str) -> float | None:
     share = view.figures.share(("not_bought", "province", code), ("appointed", "province", code))
-    return None if share is None else share[0] / share[1]
+    return None if share is None or share[1] < LEAST_FOR_A_SHARE else share[0] / share[1]

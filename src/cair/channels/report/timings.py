@@ -7,7 +7,7 @@ from cair.channels.report.figures import TIMINGS, Cell
 from cair.channels.report.markup import Content, Markup, tag
 from cair.channels.report.view import MARK, View, caption_of, picture
 
-BARS_AT_MOST = 12
+BARS_AT_MOST = 16
 
 
 def whose(view: View, value: str) -> str:
