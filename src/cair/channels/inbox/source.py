@@ -16,6 +16,7 @@ BLOCK = 4 << 20
 
 _PIECE = 1 << 20
 _GZIP = 31
+_FIRST_OF_GZIP = 0x1F
 
 
 class Source:
@@ -30,10 +31,10 @@ class Source:
             handle = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
         except (OSError, ValueError) as trouble:
             raise _cannot_be_read(trouble) from None
-        self.file: BinaryIO = io.FileIO(handle)
         if not stat.S_ISREG(os.fstat(handle).st_mode):
-            self.file.close()
+            os.close(handle)
             raise UnableToTakeFile(Refusal.UNREADABLE, "this is not a regular file; remove it from the inbox")
+        self.file: BinaryIO = io.FileIO(handle)
 
     @property
     def position(self) -> int:
@@ -86,18 +87,24 @@ def _unpacked(pieces: Iterator[bytes]) -> Iterator[bytes]:
                 piece = piece.lstrip(b"\x00") if begun else piece
                 if not piece:
                     break
+                if piece[0] != _FIRST_OF_GZIP:
+                    raise _not_gzip()
                 member, begun = zlib.decompressobj(_GZIP), True
             try:
                 yield from _inflated(member, piece)
             except zlib.error:
-                why = "the file is not gzip, or it is damaged; ask the sender for the file again"
-                raise UnableToTakeFile(Refusal.UNREADABLE, why) from None
+                raise _not_gzip() from None
             piece = b""
             if member.eof:
                 piece, member = member.unused_data, None
     if member is not None or not begun:
         why = "the compressed file ends before its end; ask the sender for the whole file"
         raise UnableToTakeFile(Refusal.TRUNCATED, why)
+
+
+def _not_gzip() -> UnableToTakeFile:
+    why = "the file is not gzip, or it is damaged; ask the sender for the file again"
+    return UnableToTakeFile(Refusal.UNREADABLE, why)
 
 
 def _inflated(member: "zlib._Decompress", piece: bytes) -> Iterator[bytes]:
