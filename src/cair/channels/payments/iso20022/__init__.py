@@ -1,0 +1,1 @@
+"""Payment files of ISO 20022: orders out; answers, statements and notifications in."""
