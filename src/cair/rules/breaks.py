@@ -219,24 +219,26 @@ BREAKS: dict[BreakKind, Callable[[ir.Table], Finding]] = {
 NEVER_SET_ASIDE = (BreakKind.DUPLICATE_CODE,)
 
 
-def find(codes: ir.Table, moment: ir.Table) -> ir.Table:
+def suspects(codes: ir.Table) -> ir.Table:
+    """Keep the codes of which any break holds: few."""
+    findings = [rule(codes) for rule in BREAKS.values()]
+    return codes.filter(ibis.or_(*(finding.holds.fill_null(False) for finding in findings)))
+
+
+def find(suspected: ir.Table, moment: ir.Table) -> ir.Table:
     """Give one row per code and kind that holds, open or not.
 
     :returns: redeem_code, card_number, kind, precedence, whose_move, partner, since, seen_newest (NULL where the
         since looks at fixed reports).
     """
-    findings = {kind: rule(codes) for kind, rule in BREAKS.items()}
-    anything = ibis.or_(*(finding.holds.fill_null(False) for finding in findings.values()))
-    suspects = codes.filter(anything)
-    rows = [_rows_of(suspects, kind, precedence) for precedence, kind in enumerate(BREAKS)]
-    found = ibis.union(*rows)
+    found = ibis.union(*(_rows_of(suspected, kind, precedence) for precedence, kind in enumerate(BREAKS)))
     return found.filter((found.kind != text(BreakKind.NO_PURCHASE)) | (found.since <= moment.as_of.as_scalar()))
 
 
-def _rows_of(suspects: ir.Table, kind: BreakKind, precedence: int) -> ir.Table:
-    finding = BREAKS[kind](suspects)
+def _rows_of(suspected: ir.Table, kind: BreakKind, precedence: int) -> ir.Table:
+    finding = BREAKS[kind](suspected)
     newest = ibis.null("int64") if finding.seen_newest is None else finding.seen_newest
-    rows = suspects.mutate(
+    rows = suspected.mutate(
         kind=text(kind),
         precedence=ibis.literal(precedence, type="int64"),
         whose_move=finding.move,

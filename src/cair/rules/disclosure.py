@@ -142,7 +142,7 @@ class _Search(Generic[Cell]):
         self._shift(cell, change)
         if not self.rests:
             return True
-        for move in self._candidates(min(self.rests)):
+        for move in self._next_moves():
             if self.balances_with(*move):
                 return True
         del self.moves[cell]
@@ -156,16 +156,27 @@ class _Search(Generic[Cell]):
             if rest:
                 self.rests[row] = rest
 
+    def _next_moves(self) -> list[tuple[Cell, int]]:
+        """Changes for the row that has the fewest; first those that mend most, then those of great counts."""
+        fewest = min((self._candidates(row) for row in sorted(self.rests)), key=len)
+        return sorted(fewest, key=self._promise)
+
     def _candidates(self, row: int) -> list[tuple[Cell, int]]:
-        """Changes that bring the row nearer to balance, the most promising first: few sums, then a great count."""
         wanted = -1 if self.rests[row] > 0 else 1
-        fit = [
+        return [
             (cell, wanted * sign)
             for cell, sign in self.table.rows[row].items()
             if cell in self.hidden and cell not in self.moves and self.table.counts[cell] + wanted * sign >= 1
         ]
-        by_rank = sorted(fit, key=lambda move: self.table.rank[move[0]], reverse=True)
-        return sorted(by_rank, key=lambda move: len(self.table.rows_of[move[0]]))
+
+    def _promise(self, move: tuple[Cell, int]) -> tuple[int, int, int]:
+        cell, change = move
+        worse = sum(
+            abs(self.rests.get(row, 0) + self.table.rows[row][cell] * change) - abs(self.rests.get(row, 0))
+            for row in self.table.rows_of[cell]
+        )
+        count, place = self.table.rank[cell]
+        return worse, -count, place
 
 
 def _cheapest_cover(table: _Table[Cell], hidden: set[Cell], exposed: Cell) -> Cell | None:

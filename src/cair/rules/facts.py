@@ -99,6 +99,15 @@ def best(rows: ir.Table, *, per: str | list[str], order: list[ir.Value]) -> ir.T
     return rows.mutate(place=place).filter(lambda t: t.place == 0).drop("place")
 
 
+def split(rows: ir.Table, key: str) -> tuple[ir.Table, ir.Table]:
+    """Part rows into those that are alone with their key and those that share it: most are alone and need no comparison.
+
+    A key that is NULL is shared with nobody.
+    """
+    several = rows.group_by(key).having(lambda t: t.count() > 1).agg()
+    return rows.anti_join(several, key), rows.semi_join(several, key)
+
+
 def calm(reports: ir.Table, moment: ir.Table) -> ir.Table:
     """Keep the reports that exist as of the moment and are the only one of their key: in force without comparison."""
     return reports.filter((reports.known_at <= moment.as_of.as_scalar()) & ~reports.contested)

@@ -7,7 +7,7 @@ from ibis.expr import types as ir
 
 from cair.programme.reader import default_rulebook
 from cair.rules.checks import jakarta_day, text
-from cair.rules.facts import beside, best
+from cair.rules.facts import beside, best, split
 
 
 def same_people(appointments: ir.Table) -> ir.Table:
@@ -44,16 +44,13 @@ def linked_accounts(accounts: ir.Table, appointments: ir.Table) -> ir.Table:
     Per account the newest look counts; unlinked ones drop out; then those that pass the three account checks come
     first, then the greatest (`checked_at`, partner), then the one taken in first.
     """
-    newest = best(accounts, per=["card_number", "partner", "account_ref"], order=[accounts.checked_at.desc()])
-    kept = newest.filter(newest.status != text("UNLINKED"))
-    owners = appointments.select(owner_card="card_number", owner_nik="nik")
-    kept = beside(kept, owners, {"card_number": "owner_card"})
-    kept = kept.mutate(account_own=(kept.holder_nik == kept.owner_nik).fill_null(False))
-    fit = kept.account_own & (kept.kyc == text("full")) & (kept.status == text("LINKED"))
-    kept = kept.mutate(unfit=fit.ifelse(0, 1))
-    chosen = best(
-        kept, per="card_number", order=[kept.unfit, kept.checked_at.desc(), kept.partner.desc(), kept.taken_in]
+    single, several = split(accounts, "card_number")
+    newest = best(several, per=["card_number", "partner", "account_ref"], order=[several.checked_at.desc()])
+    single, newest = _against_owner(single, appointments), _against_owner(newest, appointments)
+    best_of_several = best(
+        newest, per="card_number", order=[newest.unfit, newest.checked_at.desc(), newest.partner.desc(), newest.taken_in]
     )
+    chosen = single.union(best_of_several)
     return chosen.select(
         "card_number",
         "account_own",
@@ -65,6 +62,16 @@ def linked_accounts(accounts: ir.Table, appointments: ir.Table) -> ir.Table:
     )
 
 
+def _against_owner(accounts: ir.Table, appointments: ir.Table) -> ir.Table:
+    """Keep the accounts that are not unlinked, with whether they are the participant's own and pass all three checks."""
+    kept = accounts.filter(accounts.status != text("UNLINKED"))
+    owners = appointments.select(owner_card="card_number", owner_nik="nik")
+    kept = beside(kept, owners, {"card_number": "owner_card"})
+    kept = kept.mutate(account_own=(kept.holder_nik == kept.owner_nik).fill_null(False)).drop("owner_nik")
+    fit = kept.account_own & (kept.kyc == text("full")) & (kept.status == text("LINKED"))
+    return kept.mutate(unfit=fit.ifelse(0, 1))
+
+
 def with_law(appointments: ir.Table, rulebooks: ir.Table) -> ir.Table:
     """Add the figures of the pinned rulebook; unknown ones are NULL. `ruled_by` names the one that checks run under."""
     law = rulebooks.rename(known_rulebook="rulebook")
@@ -74,6 +81,12 @@ def with_law(appointments: ir.Table, rulebooks: ir.Table) -> ir.Table:
         ruled_by=people.known_rulebook.fill_null(fallback.name),
         buying_days=people.buying_days.fill_null(fallback.buying_days),
     )
+
+
+def holders(appointments: ir.Table, rulebooks: ir.Table) -> ir.Table:
+    """Give what purchases are compared with: the appointment and the training balance of each card."""
+    people = with_law(appointments, rulebooks)
+    return people.select("appointed_on", "training_balance_idr", holder="card_number", appointed_known="known_at")
 
 
 def stand(

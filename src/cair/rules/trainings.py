@@ -7,7 +7,7 @@ import ibis
 from ibis.expr import types as ir
 
 from cair.rules.checks import text
-from cair.rules.facts import beside, best
+from cair.rules.facts import beside, best, split
 
 
 def voids(purchases: ir.Table) -> ir.Table:
@@ -35,23 +35,25 @@ def lapsed_voids(taken_back: ir.Table) -> ir.Table:
     return taken_back.select(*_LAPSED, void_known="known_at")
 
 
-def bought(sold: ir.Table, people: ir.Table) -> ir.Table:
+def bought(sold: ir.Table, holders: ir.Table) -> ir.Table:
     """Give the purchases in force with what the card had spent up to and including each, and its appointment.
 
     The order of first training is (`occurred_at`, `invoice_code`, platform). `spent_known` is the greatest known_at of
     the purchases summed. Cards without an appointment keep NULLs there.
     """
-    kept = sold.filter(sold.void_known.isnull())
+    single, several = split(sold.filter(sold.void_known.isnull()), "card_number")
     window = ibis.cumulative_window(
-        group_by=kept.card_number, order_by=[kept.occurred_at, kept.invoice_code, kept.partner]
+        group_by=several.card_number, order_by=[several.occurred_at, several.invoice_code, several.partner]
     )
-    ordered = kept.mutate(
+    first = single.mutate(
+        place=ibis.literal(0, type="int64"), spent_idr=single.amount_idr, spent_known=single.known_at
+    )
+    in_order = several.mutate(
         place=ibis.row_number().over(window),
-        spent_idr=kept.amount_idr.sum().over(window),
-        spent_known=kept.known_at.max().over(window),
+        spent_idr=several.amount_idr.sum().over(window).cast("int64"),
+        spent_known=several.known_at.max().over(window),
     )
-    holders = people.select("appointed_on", "appointed_known", "training_balance_idr", holder="card_number")
-    joined = ordered.left_join(holders, ordered.card_number == holders.holder)
+    joined = first.union(in_order).left_join(holders, ibis._.card_number == holders.holder)
     return joined.select(
         "redeem_code",
         "card_number",
@@ -92,11 +94,8 @@ def one_per_code(purchases: ir.Table) -> ir.Table:
     p is the smallest (`occurred_at`, `invoice_code`, platform). `last_platform` is the partner of the greatest,
     `second_known` the second smallest known_at; both NULL for a code sold once.
     """
-    several = purchases.group_by("redeem_code").having(lambda t: t.count() > 1).agg().mutate(repeated=True)
-    marked = beside(purchases, several.rename(several_code="redeem_code"), {"redeem_code": "several_code"})
-    once = marked.filter(marked.repeated.isnull()).drop("repeated")
+    once, rows = split(purchases, "redeem_code")
     once = once.mutate(last_platform=ibis.null("string"), second_known=ibis.null("int64"))
-    rows = marked.filter(marked.repeated.notnull()).drop("repeated")
     order = [rows.occurred_at, rows.invoice_code, rows.platform]
     greatest = [rows.occurred_at.desc(), rows.invoice_code.desc(), rows.platform.desc()]
     ranked = rows.mutate(
@@ -113,8 +112,12 @@ def one_per_code(purchases: ir.Table) -> ir.Table:
 
 
 def offers(courses: ir.Table) -> ir.Table:
-    """Give one row per approved course, catalogue row and platform that may sell it."""
+    """Give one row per approved course, catalogue row and platform that may sell it.
+
+    `rows` counts the catalogue rows of the course for that platform.
+    """
     listed = courses.mutate(offered_on=courses.platforms.split(";").unnest())
+    beside_it = ibis.window(group_by=[listed.course_code, listed.offered_on])
     return listed.select(
         "offered_on",
         "provider",
@@ -125,37 +128,48 @@ def offers(courses: ir.Table) -> ir.Table:
         offered_course="course_code",
         course_known="known_at",
         course_fingerprint="fingerprint",
+        rows=listed.count().over(beside_it),
         sessions=listed.sessions.fill_null(1),
         tasks=listed.tasks.fill_null((listed.mode == text("face_to_face")).ifelse(0, 1)),
     )
 
 
+_ROW = ("provider", "price_idr", "hours", "sessions", "tasks", "course_known")
+
+
+def _approved(codes: ir.Table, offered: ir.Table) -> ir.Table:
+    """Lay beside each code every catalogue row that its purchase fits; none leaves the columns NULL."""
+    joined = codes.left_join(
+        offered,
+        [
+            codes.course_code == offered.offered_course,
+            codes.platform == offered.offered_on,
+            offered.approved_from <= codes.bought_on,
+            offered.approved_until.isnull() | (codes.bought_on <= offered.approved_until),
+        ],
+    )
+    return joined.select(*codes.columns, *_ROW, "approved_from", "course_fingerprint")
+
+
 def with_course(codes: ir.Table, offered: ir.Table) -> ir.Table:
     """Add the catalogue row under which p was sold: its code, platform and day, the greatest `approved_from`.
 
-    Found once per (course, platform, day), which are few, then joined back.
+    Most courses have one row for a platform; only those with more are compared, once per (course, platform, day).
     """
-    asked = codes.filter(codes.platform.notnull()).select("course_code", "platform", "bought_on").distinct()
-    fits = asked.left_join(
-        offered, [asked.course_code == offered.offered_course, asked.platform == offered.offered_on]
-    )
-    fits = fits.filter(
-        (fits.approved_from <= fits.bought_on)
-        & (fits.approved_until.isnull() | (fits.bought_on <= fits.approved_until))
-    )
+    alone = offered.filter(offered.rows == 1)
+    others = offered.filter(offered.rows > 1)
+    codes = _approved(codes, alone)
+    asked = codes.filter(codes.course_known.isnull()).select("course_code", "platform", "bought_on").distinct()
+    fits = _approved(asked, others)
+    fits = fits.filter(fits.course_known.notnull())
     chosen = best(fits, per=["course_code", "platform", "bought_on"], order=[fits.approved_from.desc()])
-    chosen = chosen.select(
-        "provider",
-        "price_idr",
-        "hours",
-        "sessions",
-        "tasks",
-        "course_known",
-        "course_fingerprint",
-        asked_course="course_code",
-        asked_platform="platform",
-        asked_day="bought_on",
+    chosen = chosen.rename({f"other_{name}": name for name in chosen.columns})
+    joined = beside(
+        codes,
+        chosen,
+        {"course_code": "other_course_code", "platform": "other_platform", "bought_on": "other_bought_on"},
     )
-    return beside(
-        codes, chosen, {"course_code": "asked_course", "platform": "asked_platform", "bought_on": "asked_day"}
+    found = {name: ibis.coalesce(joined[name], joined[f"other_{name}"]) for name in (*_ROW, "course_fingerprint")}
+    return joined.mutate(**found).select(
+        *(name for name in joined.columns if not name.startswith("other_") and name != "approved_from")
     )
