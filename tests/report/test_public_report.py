@@ -1,6 +1,7 @@
 """The public report says no count below five, and nothing from which one could be worked out."""
 
 import re
+from random import Random
 
 import numpy as np
 from hypothesis import given, settings
@@ -81,6 +82,29 @@ def test_a_count_does_not_follow_from_another_table(people, rows):
         parts = [("blocked", "why", why) for why in figures.under("blocked", "why") if why.endswith(f" {move}")]
         hidden = [cell for cell in (whole, *parts) if cell in figures.withheld]
         assert len(hidden) != 1, "one withheld among a move and its reasons"
+
+
+def test_a_small_reason_does_not_follow_from_whose_move_it_is():
+    """50 and 3 are the office's, 9 the participants': hiding 3 and 9 would leave 53 - 50."""
+    lines = [("BREAK", "PMO", "pmo", 50), ("DUPLICATE_PERSON", "PMO", "pmo", 3), ("NOT_REVIEWED", "PARTICIPANT", "", 9)]
+    people = [Group(n, "settled", reason=why, whose_move=move, partner=who) for why, move, who, n in lines]
+    figures = figures_of(facts_of(people), public=True)
+    office = {("blocked", "why", "BREAK PMO"), ("blocked", "whose_move", "PMO")}
+    assert ("blocked", "why", "DUPLICATE_PERSON PMO") in figures.withheld
+    assert office & figures.withheld
+
+
+def test_many_small_partners_take_no_time_and_keep_the_great_counts():
+    rng = Random(3)
+    people = [
+        Group(1 + int(rng.expovariate(0.3)), "settled", reason=why, whose_move="PROVIDER", timing=timing,
+              partner=f"lembaga-{int(rng.paretovariate(0.4)) % 220}", province=rng.choice(["11", "32", "91"]))
+        for why in ("BREAK", "CERTIFICATE_MISSING") for timing in ("in_time", "overdue") for _ in range(1000)
+    ]  # fmt: skip
+    figures = figures_of(facts_of(people), public=True)
+    small = sum(0 < count < 5 for count in figures.counts.values())
+    assert small <= len(figures.withheld) < 3 * small
+    assert not {("blocked",), ("unpaid",), ("blocked", "whose_move", "PROVIDER")} & figures.withheld
 
 
 def test_the_page_shows_marks_and_no_small_count(tmp_path):
