@@ -24,8 +24,11 @@ _REFERENCE = re.compile(r"[A-Za-z0-9-]{1,35}\Z")
 
 
 class Action(StrEnum):
-    """What the office may do with a payment after an answer. Only `RESEND_ALLOWED` and the four below it permit the
-    same reference to be sent again, and none ever permits another reference by itself."""
+    """What the office may do with a payment after an answer.
+
+    `RESEND_ALLOWED` and those below it permit the same reference to be sent again, at once or later. None permits
+    another reference: attempt n + 1 is made only when the state of attempt n is settled as failed or returned.
+    """
 
     BOOKED = "BOOKED"
     """The partner says it is paid: provisional until the statement."""
@@ -36,7 +39,7 @@ class Action(StrEnum):
     RETURNED = "RETURNED"
     """It was booked and came back."""
     REFUSED = "REFUSED"
-    """It was not executed, for a reason of the account; attempt n + 1 once a state inquiry confirms it and it is mended."""
+    """It was not executed, for a reason of the account: attempt n + 1 once the inquiry confirms it and it is mended."""
     HELD = "HELD"
     """The partner suspects fraud: a case, for people."""
     ASK_STATUS = "ASK_STATUS"
@@ -52,7 +55,7 @@ class Action(StrEnum):
     MEND_REQUEST = "MEND_REQUEST"
     """It was not executed, the request was faulty: mend it at the office, then the same reference."""
     STOP_RAIL = "STOP_RAIL"
-    """It was not executed, and no other will be (our funds, our keys): stop this rail, tell the treasury or operations."""
+    """It was not executed, and no other will be (our funds, our keys): stop this rail, tell those who mend it."""
 
 
 NOT_EXECUTED_BY_THIS_CALL = frozenset(
@@ -144,8 +147,20 @@ class AccountAnswer:
     holder_name: Secret | None = None
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sent:
+    """What is on record of the calls that carried a reference: the first instant, the last, and the last external id."""
+
+    first_at: datetime
+    last_at: datetime
+    external_id: str
+
+
 class CallRail(Protocol):
-    """A rail that pays by one call per payment."""
+    """A rail that pays by one call per payment.
+
+    `external_id` names the call, not the payment: a new one for each, committed before it.
+    """
 
     name: str
 
@@ -155,10 +170,8 @@ class CallRail(Protocol):
     def send(self, order: PaymentOrder, *, external_id: str, now: datetime, sent_before: bool) -> Answer:
         """Send once. `sent_before`: this reference may have reached the partner already."""
 
-    def ask(
-        self, order: PaymentOrder, *, external_id: str, sent_as: str, last_sent_at: datetime, now: datetime
-    ) -> Answer:
-        """Ask for the state of what was sent, lastly at `last_sent_at` under the external id `sent_as`."""
+    def ask(self, order: PaymentOrder, *, external_id: str, sent: Sent, now: datetime) -> Answer:
+        """Ask for the state of what was sent."""
 
 
 class FileRail(Protocol):
