@@ -1,0 +1,133 @@
+"""Training money follows the evidence: what everybody holds, and the transfers from what is booked to that.
+
+A participant's training money is on four kinds of personal accounts: his balance, what he has spent and the platform
+has not yet earned (reserved), what platforms have earned, and what fell back to the state. Their sum is the grant.
+"""
+
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from cair.ledger import chart
+from cair.ledger.chart import Purpose
+from cair.ledger.transfers import Code, Side, Transfers, batch, together
+
+HOLDINGS = pa.schema(
+    [
+        pa.field("account", pa.string(), nullable=False),
+        pa.field("card_number", pa.int64(), nullable=False),
+        pa.field("held_idr", pa.int64(), nullable=False),
+    ]
+)
+"""What a participant holds on an account, as a credit; several rows of one account and card add up."""
+
+
+def holdings(people: pa.Table, purchases: pa.Table) -> pa.Table:
+    """Give what everybody should hold, as the evidence has it.
+
+    Purchases in force are reserved in full; what is settled of them the platform has earned. Spending beyond the grant
+    shows as a negative balance: such a purchase is a break and is not to be handed in here.
+
+    :param people: card_number, line, granted_idr, given_back_idr (so far, of the grant).
+    :param purchases: card_number, line, platform, bought_idr, settled_idr (part of bought_idr).
+    """
+    open_idr = pc.subtract(purchases["bought_idr"], purchases["settled_idr"])
+    parts = []
+    for line in sorted(pc.unique(people["line"]).to_pylist()):
+        own = people.filter(pc.equal(people["line"], line))
+        parts += [
+            _held(chart.balance(line).name, own, pc.subtract(own["granted_idr"], own["given_back_idr"])),
+            _held(chart.given_back(line, Purpose.TRAINING).name, own, own["given_back_idr"]),
+        ]
+    for line, platform in sorted(
+        set(zip(purchases["line"].to_pylist(), purchases["platform"].to_pylist(), strict=True))
+    ):
+        chosen = pc.and_(pc.equal(purchases["line"], line), pc.equal(purchases["platform"], platform))
+        own = purchases.filter(chosen)
+        parts += [
+            _held(chart.balance(line).name, own, pc.negate(own["bought_idr"])),
+            _held(chart.reserved(line).name, own, open_idr.filter(chosen)),
+            _held(chart.platform(line, platform).name, own, own["settled_idr"]),
+        ]
+    return _added_up(pa.concat_tables([HOLDINGS.empty_table(), *parts]))
+
+
+def _held(account: str, rows: pa.Table, amounts: Any) -> pa.Table:
+    return pa.table([pa.repeat(pa.scalar(account), rows.num_rows), rows["card_number"], amounts], schema=HOLDINGS)
+
+
+def _added_up(rows: pa.Table) -> pa.Table:
+    sums = rows.group_by(["account", "card_number"]).aggregate([("held_idr", "sum")])
+    sums = pa.table([sums["account"], sums["card_number"], sums["held_idr_sum"]], schema=HOLDINGS)
+    kept = sums.filter(pc.not_equal(sums["held_idr"], 0))
+    return kept.sort_by([("account", "ascending"), ("card_number", "ascending")])
+
+
+def move_training(run: int, wanted: pa.Table, booked: pa.Table) -> Transfers:
+    """Give the transfers that take everybody from what is booked to what is wanted: at most one per line and event.
+
+    :param run: number of what called for it; with the event it names the transfers.
+    :param wanted: holdings of everybody concerned; :param booked: of the same people and accounts, as booked.
+    """
+    minus = booked.set_column(2, HOLDINGS.field(2), pc.negate(booked["held_idr"]))
+    moved = _added_up(pa.concat_tables([wanted.cast(HOLDINGS), minus.cast(HOLDINGS)]))
+    lines = sorted({chart.line_of(account) for account in pc.unique(moved["account"]).to_pylist()})
+    return together([part for line in lines for part in _moves_of_line(run, line, moved)])
+
+
+def _moves_of_line(run: int, line: str, moved: pa.Table) -> list[Transfers]:
+    balance, reserved = chart.balance(line).name, chart.reserved(line).name
+    state, free = chart.given_back(line, Purpose.TRAINING).name, chart.available(line, Purpose.TRAINING).name
+    platforms = [
+        account
+        for account in sorted(pc.unique(moved["account"]).to_pylist())
+        if account.startswith(chart.platform(line, "X").name[:-1])
+    ]
+    granted = _changes(moved, [balance, reserved, state, *platforms])
+    bought = _changes(moved, [reserved, *platforms])
+    parts = [
+        *_both(run, line, granted, (Code.GRANT_TRAINING, Code.WITHDRAW_TRAINING), free, balance),
+        *_both(run, line, bought, (Code.RESERVE_PURCHASE, Code.VOID_PURCHASE), balance, reserved),
+    ]
+    for platform in platforms:
+        about = f"{line}/{platform.rpartition(':')[2]}"
+        settled = _changes(moved, [platform])
+        parts += _both(run, about, settled, (Code.SETTLE_PURCHASE, Code.TAKE_BACK_PURCHASE), reserved, platform)
+    fallen = _changes(moved, [state])
+    return [*parts, *_both(run, line, fallen, (Code.RETURN_TRAINING, Code.RESTORE_TRAINING), balance, state)]
+
+
+def _changes(moved: pa.Table, accounts: list[str]) -> pa.Table:
+    """Add up what some accounts of each card change by: card_number, change."""
+    rows = moved.filter(pc.is_in(moved["account"], pa.array(accounts)))
+    sums = rows.group_by("card_number").aggregate([("held_idr", "sum")]).rename_columns({"held_idr_sum": "change"})
+    return sums.sort_by("card_number")
+
+
+def _both(
+    run: int, about: str, changes: pa.Table, codes: tuple[Code, Code], source: str, target: str
+) -> list[Transfers]:
+    """Move what grows from source to target, and what shrinks back, under a code for each way."""
+    cards, amounts = changes["card_number"].combine_chunks(), changes["change"].to_numpy()
+    parts = []
+    for code, rows, debit, credit in (
+        (codes[0], amounts > 0, source, target),
+        (codes[1], amounts < 0, target, source),
+    ):
+        chosen = cards.filter(pa.array(rows))
+        parts.append(
+            batch(
+                f"training/{run}/{code}/{about}",
+                code,
+                debit=_side(debit, chosen),
+                credit=_side(credit, chosen),
+                amounts=np.abs(amounts[rows]),
+            )
+        )
+    return parts
+
+
+def _side(account: str, cards: pa.Array) -> Side:
+    return Side(account, cards if chart.account_named(account).is_personal else None)
