@@ -52,6 +52,7 @@ def read_records(frame: Frame, layout: Layout, first: int) -> tuple[Marks, list[
     places, fitting = _fields(separators, starts, ends, layout.width, ~malformed)
     malformed = ~fitting
     starts, ends = starts[fitting], ends[fitting]
+    has_doubled = bool((quotes[2::2] == quotes[1:-1:2] + 1).any())
     block = Block(frame.content, view, frame.has_breaks or is_ragged(frame.content, view))
     columns = []
     for place in layout.fields:
@@ -60,21 +61,18 @@ def read_records(frame: Frame, layout: Layout, first: int) -> tuple[Marks, list[
             continue
         left = starts if place == 0 else places[:, place - 1] + 1
         right = ends if place == layout.width - 1 else places[:, place]
-        instead: dict[int, str | None] = {}
+        instead = {}
         if len(quotes):
-            left, right, instead = _inside_quotes(frame, left, right, quotes)
+            left, right, quoted = _inside_quotes(frame, left, right)
+            instead = _undoubled(frame, left, right, quotes, quoted) if has_doubled else {}
         columns.append(block.column(left, right, instead=instead))
     return malformed, columns
 
 
 def _separators(view: "np.typing.NDArray[np.uint8]", quotes: Places) -> Places:
     """Return the commas that are not between quotes, given the quotes of well-formed records."""
-    commas = view == COMMA
-    if len(quotes):
-        turns = np.zeros(len(view), bool)
-        turns[quotes] = True
-        commas &= ~np.logical_xor.accumulate(turns)
-    return np.flatnonzero(commas)
+    commas = np.flatnonzero(view == COMMA)
+    return commas[np.searchsorted(quotes, commas) & 1 == 0] if len(quotes) else commas
 
 
 def _places(view: "np.typing.NDArray[np.uint8]", byte: int, begin: int, stop: int) -> Places:
@@ -105,20 +103,17 @@ def _fields(separators: Places, starts: Places, ends: Places, width: int, wanted
     return separators[low[fitting][:, None] + np.arange(per_record)], fitting
 
 
-def _inside_quotes(
-    frame: Frame, left: Places, right: Places, quotes: Places
-) -> tuple[Places, Places, dict[int, str | None]]:
-    """Move the places of quoted fields inside their quotes; fields with a doubled quote are read one by one."""
+def _inside_quotes(frame: Frame, left: Places, right: Places) -> tuple[Places, Places, Marks]:
+    """Move the places of quoted fields inside their quotes; also mark these fields."""
     quoted = (right > left) & (frame.view[np.minimum(left, len(frame.view) - 1)] == QUOTE)
-    if not quoted.any():
-        return left, right, {}
-    left, right = left + quoted, right - quoted
+    return left + quoted, right - quoted, quoted
+
+
+def _undoubled(frame: Frame, left: Places, right: Places, quotes: Places, quoted: Marks) -> dict[int, str | None]:
+    """Read the quoted fields that have a doubled quote, one by one."""
     rows = np.flatnonzero(quoted)
     doubled = rows[np.searchsorted(quotes, left[rows]) < np.searchsorted(quotes, right[rows])]
-    texts = {
-        row: trimmed(frame.content[left[row] : right[row]].decode().replace('""', '"')) for row in doubled.tolist()
-    }
-    return left, right, texts
+    return {row: trimmed(frame.content[left[row] : right[row]].decode().replace('""', '"')) for row in doubled.tolist()}
 
 
 def _unquoted(written: str) -> str:

@@ -316,4 +316,5 @@ def _every_other(marks: Marks) -> Marks:
     """Of each run of marks keep the first, third, fifth, ..."""
     places = np.arange(len(marks))
     stops = np.maximum.accumulate(np.where(marks, -1, places))
-    return marks & ((places - stops) & 1 == 1)
+    chosen: Marks = marks & ((places - stops) & 1 == 1)
+    return chosen

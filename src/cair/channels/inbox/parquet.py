@@ -13,7 +13,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import pyarrow.types as kinds
 
-from cair.channels.inbox.framing import LIMIT, RAW_LIMIT, Marks
+from cair.channels.inbox.framing import LIMIT, RAW_LIMIT, Marks, Places
 from cair.channels.inbox.names import UnableToTakeFile
 from cair.channels.inbox.texts import TRIMMED
 from cair.kernel.reasons import Refusal
@@ -122,14 +122,16 @@ def _parts(batch: pa.RecordBatch) -> Iterator[pa.RecordBatch]:
             yield batch.slice(start, end - start)
 
 
-def _width(column: pa.Array) -> "np.typing.NDArray[np.int64]":
+def _width(column: pa.Array) -> Places:
     """Return the bytes of each value of a text column; 0 for others."""
     if kinds.is_dictionary(column.type):
         widths = np.append(_width(column.dictionary), 0)
-        return widths[pc.fill_null(column.indices, len(column.dictionary)).to_numpy(zero_copy_only=False)]
+        of_rows: Places = widths[pc.fill_null(column.indices, len(column.dictionary)).to_numpy(zero_copy_only=False)]
+        return of_rows
     if not _is_text(column.type):
         return np.zeros(len(column), np.int64)
-    return pc.fill_null(pc.binary_length(column), 0).to_numpy(zero_copy_only=False).astype(np.int64)
+    length: Places = pc.fill_null(pc.binary_length(column), 0).to_numpy(zero_copy_only=False).astype(np.int64)
+    return length
 
 
 def _rows(batch: pa.RecordBatch, names: Sequence[str], columns: Sequence[str]) -> Rows:
@@ -185,7 +187,7 @@ def _as_arrow_writes(column: pa.Array) -> pa.StringArray:
 
 
 def _is_text(kind: pa.DataType) -> bool:
-    return (
+    return bool(
         kinds.is_string(kind)
         or kinds.is_large_string(kind)
         or kinds.is_binary(kind)
@@ -207,11 +209,11 @@ def _plain(column: pa.Array) -> pa.Array:
 
 def _unreadable(text: pa.BinaryArray) -> Marks:
     """Mark the values that are not UTF-8 or have a NUL."""
-    nul = pc.fill_null(pc.match_substring(text, b"\x00"), False).to_numpy(zero_copy_only=False)
+    nul: Marks = pc.fill_null(pc.match_substring(text, b"\x00"), False).to_numpy(zero_copy_only=False)
     try:
         text.cast(pa.string())
     except pa.ArrowInvalid:
-        return nul | np.array([value.is_valid and not _is_utf8(value.as_py()) for value in text])
+        nul = nul | np.array([value.is_valid and not _is_utf8(value.as_py()) for value in text])
     return nul
 
 

@@ -82,12 +82,14 @@ class Block:
         last = len(self.view) - 1
         one = self.view[places]
         two = self.view[np.minimum(places + 1, last)]
-        return _BLANK[one] + 2 * ((one == _NO_BREAK_SPACE[0]) & (two == _NO_BREAK_SPACE[1]))
+        size: Places = _BLANK[one] + 2 * ((one == _NO_BREAK_SPACE[0]) & (two == _NO_BREAK_SPACE[1]))
+        return size
 
     def _blanks_before(self, places: Places) -> Places:
         one = self.view[places - 1]
         two = self.view[np.maximum(places - 2, 0)]
-        return _BLANK[one] + 2 * ((one == _NO_BREAK_SPACE[1]) & (two == _NO_BREAK_SPACE[0]))
+        size: Places = _BLANK[one] + 2 * ((one == _NO_BREAK_SPACE[1]) & (two == _NO_BREAK_SPACE[0]))
+        return size
 
 
 def is_ragged(content: bytes, view: npt.NDArray[np.uint8]) -> bool:
