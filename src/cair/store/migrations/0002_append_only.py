@@ -6,7 +6,7 @@ from django.db import migrations
 
 from cair.rules.tables import FEEDS
 
-GUARDED = (*FEEDS, "intake_file", "reject", "run", "decision")
+GUARDED = (*FEEDS, "intake_file", "reject", "run", "decision", "awaited", "unmasking")
 _FUNCTION = """
 CREATE FUNCTION refuse_change() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN

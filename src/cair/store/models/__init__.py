@@ -4,5 +4,6 @@ from cair.store.models.decisions import Decision, Run
 from cair.store.models.evidence import REPORTS
 from cair.store.models.intake import IntakeFile, Reject
 from cair.store.models.keys import KeyCheck
+from cair.store.models.money import MONEY
 
-__all__ = ["REPORTS", "Decision", "IntakeFile", "KeyCheck", "Reject", "Run"]
+__all__ = ["MONEY", "REPORTS", "Decision", "IntakeFile", "KeyCheck", "Reject", "Run"]

@@ -56,3 +56,18 @@ class Decision(models.Model):
                 condition=models.Q(reason__isnull=False) | ~models.Q(state__in=["WAITING", "CLOSED"]),
             ),
         ]
+
+
+class Awaited(models.Model):
+    """A report that was received but speaks of a later time: whom it concerns is decided again when that has come."""
+
+    pk = models.CompositePrimaryKey("feed", "taken_in")
+    feed = models.TextField(db_collation=BINARY)
+    taken_in = models.BigIntegerField()
+    known_at = models.DateTimeField(db_index=True)
+    run_number = models.BigIntegerField(db_comment="The run that found it.")
+
+    class Meta:
+        """Append-only."""
+
+        db_table = "awaited"

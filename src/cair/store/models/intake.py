@@ -55,3 +55,16 @@ class Reject(models.Model):
 
         db_table = "reject"
         db_table_comment = "Lines that could not be read."
+
+
+class Unmasking(models.Model):
+    """That somebody had personal values shown in the clear."""
+
+    number = models.BigAutoField(primary_key=True)
+    seen_at = models.DateTimeField(db_comment="When.")
+    what = models.TextField(db_collation=BINARY, db_comment="Which rows.")
+
+    class Meta:
+        """Append-only."""
+
+        db_table = "unmasking"

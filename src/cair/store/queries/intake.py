@@ -32,14 +32,14 @@ def is_known_content(database: Database, name: str, sha256: str) -> bool:
     return found is not None
 
 
-def rejects(database: Database, until: datetime) -> Iterator[tuple[str, int, str, str, str, str, str]]:
+def rejects(database: Database, until: datetime) -> Iterator[tuple[int, str, int, str, str, str, str, str, bytes]]:
     """Give the rejects of files received until an instant, in the order of intake.
 
-    :returns: file, line, feed, partner, code, column, masked line.
+    :returns: file number, file, line, feed, partner, code, column, masked line, sealed line.
     """
     with without_values(), database.connect() as connection, connection.cursor("rejects") as cursor:
         cursor.execute(
-            "SELECT f.name, r.line, f.feed, f.partner, r.code, r.column, r.masked FROM reject r "
+            "SELECT f.number, f.name, r.line, f.feed, f.partner, r.code, r.column, r.masked, r.sealed FROM reject r "
             "JOIN intake_file f ON f.number = r.file_number WHERE f.received_at <= %s ORDER BY r.file_number, r.line",
             [until],
         )

@@ -1,0 +1,109 @@
+"""The answer for everybody as of an instant: decisions, breaks and figures as rows of the contract's exports."""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import duckdb
+
+from cair.store.deciding import decided_on_segments
+from cair.store.engine import session
+from cair.store.exports import card, day, instant, write_rows
+from cair.store.office import Office
+from cair.store.segments import Segments
+
+Announce = Callable[[str, int, int], None]
+
+_DECISIONS = """card_number, benefit, state, reason, detail, whose_move, partner, since, due_day, amount_idr,
+    first_code AS redeem_code"""
+_BREAKS = "redeem_code, kind, whose_move, partner, since, due_day, card_number, precedence"
+_TAKEN = {
+    "decisions": ("decisions", f"SELECT {_DECISIONS} FROM decisions"),
+    "breaks": ("breaks", f"SELECT {_BREAKS} FROM breaks WHERE is_open"),
+    "figures": ("figures", "SELECT measure, dimension, value, count FROM figures"),
+    "waits": ("waits", "SELECT days, state, whose_move, count FROM waits"),
+    "broken_by": ("broken_by", "SELECT partner, whose_move, kind, count, overdue FROM broken_by"),
+}
+"""What is taken of each part of everybody: the step it needs and the SELECT."""
+_ONCE = {"reach_figures": "SELECT measure, dimension, value, count FROM reach_figures"}
+"""What belongs to everybody and is taken at the first turn."""
+
+EXPORTED = {
+    "decisions": (
+        f"{card('card_number')} AS card_number, benefit, state, reason, detail, whose_move, partner, "
+        f"{instant('since')} AS since, {day('due_day')} AS due_on, amount_idr, redeem_code, NULL::VARCHAR AS order_ref",
+        "card_number, benefit",
+    ),
+    "breaks": (
+        f"redeem_code, kind, whose_move, partner, {instant('since')} AS since, {day('due_day')} AS due_on, "
+        f"{card('card_number')} AS card_number",
+        "redeem_code, precedence",
+    ),
+}
+"""The columns of an export, and its order."""
+
+
+@dataclass(frozen=True)
+class Answers:
+    """A session in which the tables asked for are there for everybody."""
+
+    engine: duckdb.DuckDBPyConnection
+    as_of: int
+
+    def rows(self, sql: str) -> list[dict[str, object]]:
+        """Give the rows of a SELECT."""
+        found = self.engine.execute(sql)
+        names = [column[0] for column in found.description or ()]
+        return [dict(zip(names, row, strict=True)) for row in found.fetchall()]
+
+    def funnel_select(self) -> str:
+        """Write the SELECT of the export `funnel`."""
+        return (
+            f"SELECT {instant(f'{self.as_of}::BIGINT')} AS as_of, measure, dimension, value, sum(count)::BIGINT AS count "
+            "FROM (FROM given_figures UNION ALL FROM given_reach_figures) GROUP BY ALL "
+            "ORDER BY measure, dimension, value"
+        )
+
+    def exported_select(self, what: str) -> str:
+        """Write the SELECT of the export `decisions` or `breaks`."""
+        columns, order = EXPORTED[what]
+        return f"SELECT {columns} FROM given_{what} ORDER BY {order}"
+
+    def write(self, what: str, path: Path) -> int:
+        """Write the export `decisions`, `breaks` or `funnel` to a file; say how many rows.
+
+        :raises cair.store.exports.UnableToWriteFile: it cannot be written.
+        """
+        select = self.funnel_select() if what == "funnel" else self.exported_select(what)
+        return write_rows(self.engine, select, path)
+
+
+@contextmanager
+def answers(office: Office, as_of: int, *tables: str, announce: Announce) -> Iterator[Answers]:
+    """Decide everybody as of an instant (microseconds UTC) and give the tables asked for as `given_<table>`.
+
+    Tables: decisions, breaks, figures, reach_figures, waits, broken_by.
+
+    :raises cair.store.database.UnableToUseDatabase: the database refused.
+    """
+    with session(office.home) as engine:
+        segments = Segments(office.home)
+        segments.bring_up_to_date(office.database, engine, announce)
+        gather(engine, segments, as_of, *tables, announce=announce)
+        yield Answers(engine, as_of)
+
+
+def gather(
+    engine: duckdb.DuckDBPyConnection, segments: Segments, as_of: int, *tables: str, announce: Announce
+) -> None:
+    """Decide everybody on segments and gather the parts of each table as `given_<table>`."""
+    steps = [_TAKEN[table][0] if table in _TAKEN else table for table in tables]
+    with decided_on_segments(engine, segments, as_of, *steps, announce=announce) as turns:
+        for place, _ in enumerate(turns):
+            for table in tables:
+                if table in _ONCE and place:
+                    continue
+                select = _ONCE[table] if table in _ONCE else _TAKEN[table][1]
+                begin = f"CREATE TEMP TABLE given_{table} AS" if place == 0 else f"INSERT INTO given_{table}"
+                engine.execute(f"{begin} {select}")
