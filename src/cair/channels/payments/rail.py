@@ -149,7 +149,7 @@ class AccountAnswer:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sent:
-    """What is on record of the calls that carried a reference: the first instant, the last, and the last external id."""
+    """What is on record of the calls that carried a reference: when the first and the last, and the last's name."""
 
     first_at: datetime
     last_at: datetime

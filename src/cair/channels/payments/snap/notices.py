@@ -1,0 +1,51 @@
+"""Notices that a partner sends to us: proved by its signature, then read like the answer to an inquiry."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
+
+from cair.channels.payments.rail import Answer
+from cair.channels.payments.snap import signing
+from cair.channels.payments.snap.actions import STATES, Reply, answer_of_state
+from cair.channels.payments.snap.profile import SnapProfile
+
+
+class UnableToTrustNotice(Exception):
+    """A notice is not signed by the partner, or cannot be read; nothing follows from it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Notice:
+    """A notice about a payment: our reference, and what it says. The same one may come any number of times."""
+
+    reference: str
+    amount: str
+    answer: Answer
+
+
+def read_notice(
+    profile: SnapProfile, key: RSAPublicKey, *, path: str, headers: Mapping[str, str], body: bytes
+) -> Notice:
+    """Prove and read a notice. `path` is the one the partner was told, `headers` by their names in lower case.
+
+    :raises UnableToTrustNotice: it is not the partner's, or not a notice about a payment.
+    """
+    hashed = signing.body_hash(body, profile.minify)
+    text = signing.text_without_token("POST", path, hashed, headers.get("x-timestamp", ""))
+    if not signing.is_signed_by(key, text, headers.get("x-signature", "")):
+        raise UnableToTrustNotice(f"partner {profile.name}: the notice does not carry the partner's signature")
+    try:
+        fields = json.loads(body)
+    except (ValueError, RecursionError):
+        fields = None
+    if not isinstance(fields, dict):
+        raise UnableToTrustNotice(f"partner {profile.name}: the notice is not a JSON object")
+    reply = Reply(200, fields)
+    reference, state = reply.text("originalPartnerReferenceNo"), reply.text("latestTransactionStatus")
+    if not reference or state not in STATES:
+        raise UnableToTrustNotice(f"partner {profile.name}: the notice names no payment, or no state of the list")
+    amount = fields.get("amount")
+    value = str(amount.get("value", "")) if isinstance(amount, Mapping) else ""
+    return Notice(reference, value, answer_of_state(reply, state, profile.reasons))
