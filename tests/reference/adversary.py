@@ -67,7 +67,7 @@ def as_ofs_of(rng, receipts):
     midnight = days.start_of(days.jakarta_day(last) + datetime.timedelta(days=rng.choice((1, 4, 20))))
     chosen = {
         some + rng.choice((0, -1, 1)),
-        rng.choice(receipts) + rng.choice((days.DAY, days.DAY - 1, 10 * days.MINUTE)),
+        rng.choice(receipts) + rng.choice((days.DAY, days.DAY - 1, 10 * days.MINUTE, 5 * days.MINUTE, 4 * days.MINUTE)),
         receipts[0] + rng.randrange(max(1, last - receipts[0])),
         midnight - rng.choice((0, 1)),
         last + 10 * days.MINUTE,

@@ -99,10 +99,21 @@ class Stage:
         self.cards, self.niks, self.codes, self.certificates, self.invoices = [], [], [], [], []
         self.catalogue = []
         self.serial = 0
+        self.theme = rng.sample(sorted(FAULTS), 15)
 
     def chance(self, probability):
         """True so often."""
         return self.rng.random() < probability
+
+    def some_faults(self):
+        """None, one or a few faults, mostly of those that are this stage's theme, so that they meet."""
+        rng = self.rng
+        faults = set()
+        for _ in range(rng.choice((0, 0, 0, 0, 1, 1, 1, 2, 3, 4))):
+            faults.add(rng.choice(self.theme if self.chance(0.7) else sorted(FAULTS)))
+        if "restored" in faults and self.chance(0.3):
+            faults.add("not_bought")
+        return faults
 
     def next_number(self):
         """A number that nobody has yet."""
@@ -186,7 +197,7 @@ def fill_catalogue(stage):
 def live(stage):
     """One person: a plan, its faults, and what follows from both."""
     life = planned(stage)
-    for fault in life["faults"]:
+    for fault in sorted(life["faults"]):
         kind = FAULTS[fault]
         if kind and stage.chance(0.6):
             stage.suspects.append((life["code"], kind))
@@ -206,7 +217,7 @@ def planned(stage):
     number = stage.next_number()
     card = f"{rng.randrange(1, 10):d}{rng.randrange(10):d}{number:014d}"
     nik = f"{number:08d}{rng.randrange(10**8):08d}"
-    faults = rng.sample(sorted(FAULTS), rng.choice((0, 0, 0, 0, 1, 1, 1, 2, 3)))
+    faults = stage.some_faults()
     if "person_twice" in faults and stage.niks:
         nik = rng.choice(stage.niks)
     row = rng.choice(stage.catalogue)
@@ -350,6 +361,12 @@ def buy(stage, life):
     stage.send("purchases", life["platform"], status="SUCCESS", **purchase)
     if "voided" in faults or "voided_and_bought_again" in faults:
         void(stage, life, purchase)
+        if stage.chance(0.4):
+            sold_twice = dict(purchase, invoice_code=invoice_of(stage))
+            sold_twice["occurred_at"] = at + rng.choice((0, 1, -days.HOUR, days.HOUR))
+            other = dict(life, platform=rng.choice(PLATFORMS))
+            stage.send("purchases", other["platform"], status="SUCCESS", **sold_twice)
+            void(stage, other, sold_twice)
     if "voided_and_bought_again" in faults:
         again = dict(purchase, invoice_code=invoice_of(stage), occurred_at=at + rng.choice((0, days.HOUR)))
         again["redeem_code"] = rng.choice((life["code"], life["code"] + "b"))
@@ -374,10 +391,13 @@ def invoice_of(stage):
 def void(stage, life, purchase):
     """The VOID of a purchase, at any instant after; once in a while of another platform's invoice of the same name."""
     partner = life["platform"] if stage.chance(0.9) else stage.rng.choice(PLATFORMS)
-    at = purchase["occurred_at"] + stage.rng.choice((0, 1, days.HOUR, 4 * days.DAY))
+    at = purchase["occurred_at"] + stage.rng.choice((0, 1, -2 * days.HOUR, days.HOUR, 4 * days.DAY))
     values = dict(purchase, occurred_at=at)
-    if stage.chance(0.15):
-        values["redeem_code"] = stage.rng.choice(stage.codes)
+    if stage.chance(0.3):
+        values["redeem_code"] = stage.rng.choice((*stage.codes[-3:], f"X{stage.next_number()}"))
+        orphan(stage, values["redeem_code"], at)
+    if stage.chance(0.1):
+        values["card_number"] = stage.rng.choice(stage.cards)
     stage.send("purchases", partner, status="VOID", **values)
 
 
@@ -422,7 +442,7 @@ def do_activities(stage, life, redeemed_at):
             redeem_code=life["code"],
             kind=kind,
             sequence=sequence,
-            occurred_at=stage.some_time(redeemed_at, days.DAY),
+            occurred_at=stage.some_time(redeemed_at, rng.choice((days.DAY, days.DAY, 30 * days.DAY))),
             score=score_of(stage),
         )
 
@@ -463,12 +483,13 @@ def certificate_of(stage, life):
     """A certificate number; with a fault none, or somebody else's."""
     if "no_certificate" in life["faults"]:
         return None
-    if "certificate_of_another" in life["faults"] and stage.certificates:
-        certificate, code = stage.rng.choice(stage.certificates[-20:])
+    of_provider = [known for known in stage.certificates if known[2] == life["provider"]]
+    if "certificate_of_another" in life["faults"] and of_provider:
+        certificate, code, _ = stage.rng.choice(of_provider[-8:])
         stage.suspects.append((code, "CERTIFICATE_REUSED"))
         return certificate
     certificate = stage.rng.choice(("C-", "SERT/", "c-")) + str(stage.next_number())
-    stage.certificates.append((certificate, life["code"]))
+    stage.certificates.append((certificate, life["code"], life["provider"]))
     return certificate
 
 
@@ -670,7 +691,13 @@ def hold(stage):
             ("region", "99"),
             ("region", "é"),
         )
-        start_hold(stage, scope, value, earliest, ended=not (narrow and stage.chance(0.7)))
+        start_hold(
+            stage,
+            scope,
+            value,
+            earliest,
+            ended=not stage.chance(0.7 if narrow else 0.12 if scope in ("provider", "payment_partner") else 0),
+        )
     ends_only = {"scope": "all", "scope_value": None, "reason": None, "owner": None, "expected_end": None}
     stage.send("holds", "pmo", hold_ref="END-ONLY", status="END", occurred_at=stage.receipts[0] - days.DAY, **ends_only)
 
@@ -680,21 +707,25 @@ def orphans(stage):
     rng = stage.rng
     for _ in range(max(4, stage.people // 25)):
         code = f"X{stage.next_number()}"
-        at = stage.some_time(stage.receipts[0], max(1, stage.receipts[-1] - stage.receipts[0]))
-        evidence = {"redeem_code": code, "course_code": "CRS-1", "occurred_at": at}
-        certificate = rng.choice(stage.certificates)[0] if stage.certificates else None
-        for feed in rng.sample(
-            ("redemptions", "activities", "completions", "confirmations", "reviews"), rng.choice((1, 1, 2, 3))
-        ):
-            values = dict(evidence)
-            if feed in ("completions", "confirmations"):
-                values.update(certificate_no=certificate, score=None)
-            if feed == "activities":
-                values = {"redeem_code": code, "kind": "quiz", "sequence": 1, "occurred_at": at, "score": None}
-            if feed == "reviews":
-                values = {"redeem_code": code, "stars": 5, "text": None, "occurred_at": at}
-            stage.send(feed, rng.choice(PLATFORMS if feed in ("confirmations", "reviews") else PROVIDERS), **values)
+        orphan(stage, code, stage.some_time(stage.receipts[0], max(1, stage.receipts[-1] - stage.receipts[0])))
         stage.suspects.append((code, rng.choice(("NO_PURCHASE", "NO_PURCHASE", "CERTIFICATE_REUSED"))))
+
+
+def orphan(stage, code, at):
+    """Evidence of one to three sides for a code."""
+    rng = stage.rng
+    evidence = {"redeem_code": code, "course_code": "CRS-1", "occurred_at": at}
+    certificate = rng.choice(stage.certificates)[0] if stage.certificates else None
+    feeds = ("redemptions", "activities", "completions", "confirmations", "reviews")
+    for feed in rng.sample(feeds, rng.choice((1, 1, 2, 3))):
+        values = dict(evidence)
+        if feed in ("completions", "confirmations"):
+            values.update(certificate_no=certificate, score=None)
+        if feed == "activities":
+            values = {"redeem_code": code, "kind": "quiz", "sequence": 1, "occurred_at": at, "score": None}
+        if feed == "reviews":
+            values = {"redeem_code": code, "stars": 5, "text": None, "occurred_at": at}
+        stage.send(feed, rng.choice(PLATFORMS if feed in ("confirmations", "reviews") else PROVIDERS), **values)
 
 
 def noise(stage):
@@ -764,6 +795,9 @@ def disturb(stage):
     """Repeats, corrections, outdated revisions and contradictions of what was reported."""
     rng = stage.rng
     for report in list(stage.reports):
+        if stage.chance(0.03) and "occurred_at" in report["values"]:
+            ahead = rng.choice((1, 5 * days.MINUTE, 10 * days.MINUTE - 1, 10 * days.MINUTE))
+            report["values"] = dict(report["values"], occurred_at=stage.receipts[report["step"]] + ahead)
         later = list(range(report["step"], len(stage.receipts)))
         if stage.chance(0.06):
             again(stage, report, rng.choice(later), report["revision"], report["values"])
