@@ -268,6 +268,7 @@ class Migration(migrations.Migration):
                 ('due_on', models.DateField(null=True)),
                 ('amount_idr', models.BigIntegerField()),
                 ('redeem_code', models.TextField(db_collation='C', null=True)),
+                ('failing', models.BigIntegerField(db_comment='Checks that fail, a bit each in the order of the reasons.')),
                 ('facts', models.UUIDField(db_comment='Hash of the reports the decision was made from.')),
             ],
             options={

@@ -39,6 +39,7 @@ class Decision(models.Model):
     due_on = models.DateField(null=True)
     amount_idr = models.BigIntegerField()
     redeem_code = models.TextField(db_collation=BINARY, null=True)
+    failing = models.BigIntegerField(db_comment="Checks that fail, a bit each in the order of the reasons.")
     facts = models.UUIDField(db_comment="Hash of the reports the decision was made from.")
 
     class Meta:
