@@ -48,15 +48,19 @@ def minor_digits(currency: str) -> int:
     return _MINOR_DIGITS.get(currency, 2)
 
 
+def _minor_units(currency: str) -> int:
+    return int(10 ** minor_digits(currency))
+
+
 def in_minor_units(exact: int, currency: str) -> int | None:
     """Give an exact amount in whole rupiah, or in minor units of another currency; None where that would round."""
-    unit = EXACT // 10 ** minor_digits(currency)
+    unit = EXACT // _minor_units(currency)
     return exact // unit if exact % unit == 0 else None
 
 
 def in_exact_units(amount: int, currency: str) -> int:
     """Give an amount of whole rupiah, or of minor units of another currency, in exact units."""
-    return amount * (EXACT // 10 ** minor_digits(currency))
+    return amount * (EXACT // _minor_units(currency))
 
 
 def amount_text(amount: int, currency: str = RUPIAH) -> str:

@@ -4,11 +4,9 @@ import hashlib
 import re
 import shutil
 import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
-from typing import BinaryIO
+from typing import IO, BinaryIO
 from xml.sax.saxutils import escape
 
 NAMESPACE = "urn:iso:std:iso:20022:tech:xsd:"
@@ -45,7 +43,7 @@ class Ink:
         """Write text as UTF-8."""
         self.write(text.encode())
 
-    def copy(self, source: BinaryIO, size: int) -> None:
+    def copy(self, source: IO[bytes], size: int) -> None:
         """Copy `size` bytes from where a file stands."""
         while size > 0:
             piece = source.read(min(size, _COPIED))
@@ -58,14 +56,12 @@ class Ink:
         return Written(count, total, self.size, self._hash.hexdigest())
 
 
-@contextmanager
-def spool() -> Iterator[BinaryIO]:
+def spool() -> tempfile.SpooledTemporaryFile[bytes]:
     """A body that waits for its head: the standard wants numbers and sums before what they count."""
-    with tempfile.SpooledTemporaryFile(_IN_MEMORY) as body:
-        yield body
+    return tempfile.SpooledTemporaryFile(_IN_MEMORY)
 
 
-def finish(ink: Ink, body: BinaryIO) -> None:
+def finish(ink: Ink, body: IO[bytes]) -> None:
     """Put a spooled body after its head."""
     body.seek(0)
     shutil.copyfileobj(body, ink, _COPIED)

@@ -143,7 +143,7 @@ def _transaction_code(line: SettlementLine) -> str:
     usual = _RETURN_CODE if line.status is Status.RETURNED else _USUAL_CODE[line.direction]  # type: ignore[index]
     code = line.transaction_code or usual
     parts = code.split("/")
-    if len(parts) != 3 or any(len(part) != _LONGEST_CODE for part in parts):  # noqa: PLR2004
+    if len(parts) != 3 or any(len(part) != _LONGEST_CODE for part in parts):
         return f"<BkTxCd><Prtry><Cd>{xml_text(code)}</Cd></Prtry></BkTxCd>"
     domain, family, sub_family = map(xml_text, parts)
     return (

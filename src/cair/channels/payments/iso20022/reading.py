@@ -1,0 +1,138 @@
+"""One partner's file, read once: what it is, its lines, and at the end the proof that it is whole."""
+
+import re
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import BinaryIO
+
+import pyarrow as pa
+
+from cair.channels.payments.amounts import RUPIAH
+from cair.channels.payments.iso20022 import answers_in, statements_in
+from cair.channels.payments.iso20022.answers_in import Answers
+from cair.channels.payments.iso20022.lines import Desk, is_reference_of_ours
+from cair.channels.payments.iso20022.markup import NAMESPACE
+from cair.channels.payments.iso20022.statements_in import Statements
+from cair.channels.payments.iso20022.walk import Element, Record, Walker, qualified
+from cair.channels.payments.settlement import (
+    BATCH,
+    SettlementLine,
+    StatementRefusal,
+    Totals,
+    UnableToReadStatement,
+    as_batches,
+)
+from cair.kernel.remedies import BankReason
+
+MESSAGES: Mapping[str, str] = {
+    **dict.fromkeys(("pain.002.001.03", "pain.002.001.10"), answers_in.BODY),
+    **dict.fromkeys(("camt.053.001.02", "camt.053.001.04", "camt.053.001.08"), "BkToCstmrStmt"),
+    **dict.fromkeys(("camt.054.001.04", "camt.054.001.08"), "BkToCstmrDbtCdtNtfctn"),
+}
+"""The messages that are read, and the element inside `Document` that holds each."""
+
+_KINDS = {answers_in.BODY: "pain.002", "BkToCstmrStmt": "camt.053", "BkToCstmrDbtCdtNtfctn": "camt.054"}
+_MESSAGE = re.compile(r"[a-z]{4}\.[0-9]{3}\.[0-9]{3}\.[0-9]{2}", re.ASCII)
+
+
+@dataclass(frozen=True, slots=True)
+class MessageHead:
+    """What a file says of itself; `message` is without version when the file names no namespace."""
+
+    message: str
+    message_id: str | None
+    created_at: str | None
+
+
+class Reading:
+    """Iterate over it for the lines; the last step proves the file, so nothing may count before that is done.
+
+    One part of the file is in memory at a time. `totals` and `head` are complete after the last line.
+    """
+
+    def __init__(self, source: BinaryIO, desk: Desk) -> None:
+        self._walker = Walker(source, self._elements_of)
+        self._desk = desk
+        self._head: Record = {}
+        self._message = ""
+        self._reader: Answers | Statements | None = None
+
+    def __iter__(self) -> Iterator[SettlementLine]:
+        """Give the lines in the order of the file, wider ones after narrower ones.
+
+        :raises UnableToReadStatement: the file is refused whole; forget the lines given before.
+        """
+        for _ in self._walker.run():
+            yield from self._ready()
+        assert self._reader is not None, "a document without a message is refused"
+        self._reader.finish()
+        yield from self._ready()
+
+    def batches(self, *, rows: int = BATCH) -> Iterator[pa.RecordBatch]:
+        """Give the lines as record batches of `SETTLEMENT_SCHEMA`.
+
+        :raises UnableToReadStatement: the file is refused whole; forget the batches given before.
+        """
+        return as_batches(self, rows=rows)
+
+    @property
+    def totals(self) -> Totals:
+        """What was read so far."""
+        return self._desk.totals
+
+    @property
+    def head(self) -> MessageHead:
+        """What the file says of itself, as far as it is read."""
+        return MessageHead(self._message, self._head.get("message_id"), self._head.get("created_at"))
+
+    def _ready(self) -> Iterator[SettlementLine]:
+        ready = self._desk.lines
+        yield from ready
+        ready.clear()
+
+    def _elements_of(self, walker: Walker, namespace: str, body: str) -> Element:
+        self._message = self._recognise(walker, namespace, body)
+        reader: Answers | Statements
+        if body == answers_in.BODY:
+            reader = Answers(walker, self._desk, self._head)
+        else:
+            reader = Statements(walker, self._desk, self._head, inside=statements_in.BODIES[body])
+        self._reader = reader
+        return qualified(reader.elements(), namespace)
+
+    def _recognise(self, walker: Walker, namespace: str, body: str) -> str:
+        if not namespace:
+            # Some banks leave it out or misspell it. The element then says what it is; the versions read differ little.
+            if body in _KINDS:
+                return _KINDS[body]
+            why = "it has no namespace and none of the messages that are read here"
+            raise walker.refuse(StatementRefusal.NOT_A_STATEMENT, why)
+        message = namespace.removeprefix(NAMESPACE)
+        if not namespace.startswith(NAMESPACE) or not _MESSAGE.fullmatch(message):
+            why = "its namespace is not one of ISO 20022"
+            raise walker.refuse(StatementRefusal.WRONG_NAMESPACE, why)
+        if message not in MESSAGES:
+            why = f"{message} is not read here; ask the bank for one of {', '.join(MESSAGES)}"
+            raise walker.refuse(StatementRefusal.UNKNOWN_MESSAGE, why)
+        if MESSAGES[message] != body:
+            why = f"it says it is {message} and holds another message"
+            raise walker.refuse(StatementRefusal.NOT_A_STATEMENT, why)
+        return message
+
+
+def read_statement(
+    source: BinaryIO,
+    *,
+    currency: str = RUPIAH,
+    is_ours: Callable[[str], bool] = is_reference_of_ours,
+    own_codes: Mapping[str, BankReason] | None = None,
+) -> Reading:
+    """Read a bank's answer (pain.002), statement (camt.053) or notice (camt.054) of any size.
+
+    :param is_ours: whether a reference is of this programme; others are FOREIGN_REFERENCE.
+    :param own_codes: the bank's own reason codes in our words.
+    """
+    return Reading(source, Desk(currency=currency, is_ours=is_ours, own_codes=own_codes or {}))
+
+
+__all__ = ["MESSAGES", "MessageHead", "Reading", "UnableToReadStatement", "read_statement"]
