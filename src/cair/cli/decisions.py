@@ -162,7 +162,7 @@ def verify(as_json: AsJson = False) -> None:
     from cair.journeys.verify import verify_all
 
     with office() as opened, progress("verify") as told:
-        checks = verify_all(opened, announce=told)
+        checks = verify_all(opened, now(), announce=told)
     if as_json:
         show_json({"checks": [{"check": check.name, "holds": check.holds, "told": check.told} for check in checks]})
     else:
