@@ -64,6 +64,13 @@ def figures(people: ir.Table) -> ir.Table:
     return ibis.union(*rows)
 
 
+def unpaid(people: ir.Table) -> ir.Table:
+    """Count unpaid finishers crossed by reason (`DUE` for those due), whose move, partner and timing."""
+    finishers = people.filter(people.step.isin([str(step) for step in FINISHERS]))
+    grouped = finishers.group_by("stated", "whose_move", "party", "timing")
+    return grouped.agg(count=finishers.people.sum().cast("int64")).rename(reason="stated", partner="party")
+
+
 def reach_figures(reach: ir.Table) -> ir.Table:
     """Give how many of those who have not bought stand in each class. `reach` from `reach.classify`."""
     counted = reach.mutate(measure=text("not_bought"), dimension=text("reach"), value=reach.reach)

@@ -182,6 +182,7 @@ STEPS: tuple[Step, ...] = (
     Step("decisions", _CODES, lambda t: incentives.decide(t.checked, t.terms)),
     Step("profiles", _CODES, lambda t: measures.profiles(t.decisions, t.moment), kept=True),
     Step("figures", _CODES, lambda t: measures.figures(t.profiles)),
+    Step("unpaid", _CODES, lambda t: measures.unpaid(t.profiles)),
     Step("waits", _CODES, lambda t: measures.waits(t.decisions, t.moment)),
     Step("broken_by", _CODES, lambda t: measures.broken_by(t.breaks, t.moment)),
 )

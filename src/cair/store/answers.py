@@ -23,6 +23,7 @@ _TAKEN = {
     "breaks": ("breaks", f"SELECT {_BREAKS} FROM breaks WHERE is_open"),
     "figures": ("figures", "SELECT measure, dimension, value, count FROM figures"),
     "waits": ("waits", "SELECT days, state, whose_move, count FROM waits"),
+    "unpaid": ("unpaid", "SELECT reason, whose_move, partner, timing, count FROM unpaid"),
     "broken_by": ("broken_by", "SELECT partner, whose_move, kind, count, overdue FROM broken_by"),
 }
 """What is taken of each part of everybody: the step it needs and the SELECT."""
@@ -83,7 +84,7 @@ class Answers:
 def answers(office: Office, as_of: int, *tables: str, announce: Announce) -> Iterator[Answers]:
     """Decide everybody as of an instant (microseconds UTC) and give the tables asked for as `given_<table>`.
 
-    Tables: decisions, breaks, figures, reach_figures, waits, broken_by.
+    Tables: decisions, breaks, figures, reach_figures, unpaid, waits, broken_by.
 
     :raises cair.store.database.UnableToUseDatabase: the database refused.
     """
