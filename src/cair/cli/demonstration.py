@@ -1,0 +1,82 @@
+"""What `cair demo` shows while it works, and at its end."""
+
+import os
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import date, datetime
+from typing import Literal
+
+from cair.cli.terminal import console, office, progress, say
+from cair.journeys import demonstrate
+from cair.kernel.days import instant_of, instant_text
+from cair.store.configuration import read_configuration
+
+Language = Literal["id", "en"]
+_TOLD = {
+    "files": {"en": "partners' files made", "id": "berkas mitra dibuat"},
+    "intake": {"en": "taken in", "id": "diterima"},
+    "decided": {"en": "everyone decided", "id": "semua diputuskan"},
+    "figures": {"en": "figures counted", "id": "angka dihitung"},
+    "report": {"en": "report written", "id": "laporan ditulis"},
+}
+
+
+@contextmanager
+def _part(name: str, lang: Language, seconds: dict[str, float]) -> Iterator[Callable[[str, int, int], None]]:
+    began = time.monotonic()
+    with progress(_TOLD[name][lang]) as told:
+        yield told
+    seconds[name] = round(time.monotonic() - began, 1)
+    say(f"  {seconds[name]:6.1f} s  {_TOLD[name][lang]}")
+
+
+def run_demo(
+    *, people: int, seed: int, until: date, lang: Language, quiet: bool, clock: Callable[[], datetime]
+) -> dict[str, object]:
+    """Run the demonstration; give what came out as a document."""
+    demonstrate.clear_stage(read_configuration(os.environ))
+    seconds: dict[str, float] = {}
+    as_of = demonstrate.end_of(until)
+    with office() as opened:
+        demonstrate.mark_stage(opened, people=people, seed=seed)
+        with _part("files", lang, seconds) as told:
+            plan = demonstrate.make_files(opened, people=people, seed=seed, until=until, announce=told)
+        with _part("intake", lang, seconds) as told:
+            taken = demonstrate.take_plan(opened, plan, now=clock(), announce=told)
+        with _part("decided", lang, seconds) as told:
+            run = demonstrate.decide(opened, as_of, announce=told)
+        with _part("figures", lang, seconds) as told:
+            tables = demonstrate.look(opened, as_of, announce=told)
+        with _part("report", lang, seconds):
+            report = demonstrate.write_page(opened, tables, taken, as_of=as_of, people=people, seed=seed)
+        home = opened.home
+    lines = sum(sum(file.counts.values()) for file in taken.files)
+    if not quiet:
+        _show(tables, lang)
+        sys.stdout.write(_closing(lang).format(files=len(taken.files), lines=lines, refused=len(taken.refused)))
+        sys.stdout.write(f"\n{report}\n")
+    return {
+        "as_of": instant_text(instant_of(as_of)),
+        "home": str(home),
+        "report": str(report),
+        "files": len(taken.files),
+        "lines": lines,
+        "refused": [{"name": name, "reason": str(reason)} for name, reason, _ in taken.refused],
+        "decided": run.people,
+        "seconds": seconds,
+        "funnel": tables["funnel"],
+    }
+
+
+def _show(tables: dict[str, list[dict[str, object]]], lang: Language) -> None:
+    from cair.cli.figures import render_funnel
+
+    render_funnel(tables["funnel"], lang=lang, console=console())
+
+
+def _closing(lang: Language) -> str:
+    if lang == "id":
+        return "\n{lines:,} baris dari {files} berkas diterima, {refused} berkas ditolak. Laporan:"
+    return "\n{lines:,} lines of {files} files taken in, {refused} files refused. The report:"
