@@ -2,11 +2,11 @@
 
 from dataclasses import dataclass, field
 
+from cair.channels.payments import lines
 from cair.channels.payments.amounts import EXACT, UnableToReadAmount, exact_text, read_exact
-from cair.channels.payments.iso20022 import lines
-from cair.channels.payments.iso20022.lines import Desk
 from cair.channels.payments.iso20022.reasons import ANSWER_STATUSES
 from cair.channels.payments.iso20022.walk import Element, Record, Walker, keep, put
+from cair.channels.payments.lines import Desk
 from cair.channels.payments.settlement import Proof, Scope, SettlementLine, StatementRefusal, Status, Trouble
 
 BODY = "CstmrPmtStsRpt"

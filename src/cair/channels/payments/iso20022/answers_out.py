@@ -8,7 +8,8 @@ from itertools import groupby, islice
 from typing import BinaryIO
 
 from cair.channels.payments.amounts import RUPIAH, amount_text
-from cair.channels.payments.iso20022.markup import Ink, Written, finish, opening, optional, spool, time_text, xml_text
+from cair.channels.payments.ink import Ink, Written, finish, spool
+from cair.channels.payments.iso20022.markup import opening, optional, time_text, xml_text
 from cair.channels.payments.iso20022.statement_out import reason_element
 from cair.channels.payments.settlement import SettlementLine, Status
 

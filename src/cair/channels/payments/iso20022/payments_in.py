@@ -4,8 +4,8 @@ from collections.abc import Iterator
 from datetime import date
 from typing import BinaryIO, NamedTuple
 
+from cair.channels.payments import lines
 from cair.channels.payments.amounts import EXACT, RUPIAH, UnableToReadAmount, exact_text, read_exact
-from cair.channels.payments.iso20022 import lines
 from cair.channels.payments.iso20022.markup import NAMESPACE
 from cair.channels.payments.iso20022.payments_out import PAYMENTS
 from cair.channels.payments.iso20022.walk import Element, Record, Walker, keep, put, qualified

@@ -10,7 +10,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from cair.channels.payments.amounts import RUPIAH, amount_text
-from cair.channels.payments.iso20022.markup import Ink, Written, opening, optional, spool, time_text, xml_text
+from cair.channels.payments.ink import Ink, Written, spool
+from cair.channels.payments.iso20022.markup import opening, optional, time_text, xml_text
 from cair.channels.payments.transfers import (
     BATCH,
     LONGEST_NAME,

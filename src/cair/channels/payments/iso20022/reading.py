@@ -10,10 +10,11 @@ import pyarrow as pa
 from cair.channels.payments.amounts import RUPIAH
 from cair.channels.payments.iso20022 import answers_in, statements_in
 from cair.channels.payments.iso20022.answers_in import Answers
-from cair.channels.payments.iso20022.lines import Desk, is_reference_of_ours
 from cair.channels.payments.iso20022.markup import NAMESPACE
+from cair.channels.payments.iso20022.reasons import reasons
 from cair.channels.payments.iso20022.statements_in import Statements
 from cair.channels.payments.iso20022.walk import Element, Record, Walker, qualified
+from cair.channels.payments.lines import Desk, is_reference_of_ours
 from cair.channels.payments.settlement import (
     BATCH,
     SettlementLine,
@@ -132,7 +133,7 @@ def read_statement(
     :param is_ours: whether a reference is of this programme; others are FOREIGN_REFERENCE.
     :param own_codes: the bank's own reason codes in our words.
     """
-    return Reading(source, Desk(currency=currency, is_ours=is_ours, own_codes=own_codes or {}))
+    return Reading(source, Desk(currency=currency, is_ours=is_ours, reasons={**reasons(), **(own_codes or {})}))
 
 
 __all__ = ["MESSAGES", "MessageHead", "Reading", "UnableToReadStatement", "read_statement"]

@@ -6,7 +6,8 @@ from datetime import date, datetime, time
 from typing import BinaryIO
 
 from cair.channels.payments.amounts import RUPIAH, amount_text, exact_text, in_exact_units
-from cair.channels.payments.iso20022.markup import Ink, Written, finish, opening, optional, spool, time_text, xml_text
+from cair.channels.payments.ink import Ink, Written, finish, spool
+from cair.channels.payments.iso20022.markup import opening, optional, time_text, xml_text
 from cair.channels.payments.settlement import Direction, SettlementLine, Status
 from cair.kernel.days import JAKARTA
 

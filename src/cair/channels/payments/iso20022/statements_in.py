@@ -4,11 +4,11 @@ from collections import Counter
 from dataclasses import dataclass, field
 from datetime import date
 
+from cair.channels.payments import lines
 from cair.channels.payments.amounts import EXACT, UnableToReadAmount, exact_text, read_exact
-from cair.channels.payments.iso20022 import lines
-from cair.channels.payments.iso20022.lines import Desk
 from cair.channels.payments.iso20022.reasons import ENTRY_STATUSES, RETURN_CODES
 from cair.channels.payments.iso20022.walk import Element, Record, Walker, keep, put
+from cair.channels.payments.lines import Desk
 from cair.channels.payments.settlement import (
     Direction,
     Proof,

@@ -7,7 +7,6 @@ from datetime import date, datetime
 from functools import lru_cache
 
 from cair.channels.payments.amounts import RUPIAH, UnableToReadAmount, in_minor_units, read_exact
-from cair.channels.payments.iso20022.reasons import reasons
 from cair.channels.payments.rail import split_reference
 from cair.channels.payments.settlement import SettlementLine, Totals, Trouble
 from cair.kernel.days import JAKARTA
@@ -32,12 +31,12 @@ class Desk:
 
     :ivar currency: of the programme; another is a trouble.
     :ivar is_ours: whether a reference is of this programme.
-    :ivar own_codes: a bank's own reason codes in our words, beside the standard's.
+    :ivar reasons: the partner's reason codes in our words; the rest is OTHER.
     """
 
     currency: str = RUPIAH
     is_ours: Callable[[str], bool] = is_reference_of_ours
-    own_codes: Mapping[str, BankReason] = field(default_factory=dict)
+    reasons: Mapping[str, BankReason] = field(default_factory=dict)
     lines: list[SettlementLine] = field(default_factory=list)
     totals: Totals = field(default_factory=Totals)
 
@@ -50,7 +49,7 @@ class Desk:
         """The reason in our words; OTHER when the code means none of them, None without a code."""
         if code is None:
             return None
-        return self.own_codes.get(code) or reasons().get(code, BankReason.OTHER)
+        return self.reasons.get(code, BankReason.OTHER)
 
     def reference(self, *candidates: str | None) -> tuple[str | None, Trouble | None]:
         """The first candidate that is a reference of ours, or why there is none."""
