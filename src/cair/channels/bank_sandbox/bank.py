@@ -93,10 +93,10 @@ class Bank:
         now, partner = self.now(), caller.partner
         door.check_headers(request, caller, now)
         keys = self._keys[partner.name]
-        door.check_signature(request, caller, keys, token_secret=self._token_secret, now=now)
+        door.check_signature(request, caller, keys, token_secret=self._token_secret, true_time=int(time.time()))
         self._throttle.check(partner, time.monotonic())
         if caller.service.role is Role.TOKEN:
-            return self._token(partner, now)
+            return self._token(partner)
         fields = door.read_fields(request, caller)
         external_id = request.header("X-EXTERNAL-ID")
         reference = text_of(fields, "partnerReferenceNo") or text_of(fields, "originalPartnerReferenceNo")
@@ -282,8 +282,8 @@ class Bank:
         named = {name: fields[name] for name in ("partnerReferenceNo", "accountNo") if name in fields}
         return Case(200, "00", fields={**named, "name": "PROGRAM", "accountInfos": [info]})
 
-    def _token(self, partner: Partner, now: datetime) -> Mapping[str, object]:
-        until = int(now.timestamp()) + partner.token_seconds
+    def _token(self, partner: Partner) -> Mapping[str, object]:
+        until = int(time.time()) + partner.token_seconds
         token = signatures.new_token(self._token_secret, partner.name, until)
         fields = {"accessToken": token, "tokenType": "Bearer", "expiresIn": str(partner.token_seconds)}
         return Case(200, "00", fields=fields).answer("73", partner.words)

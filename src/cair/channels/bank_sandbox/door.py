@@ -85,8 +85,8 @@ def check_headers(request: Request, caller: Caller, now: datetime) -> None:
             raise Refused(Case(400, "01", "X-EXTERNAL-ID"))
 
 
-def check_signature(request: Request, caller: Caller, keys: Keys, *, token_secret: bytes, now: datetime) -> None:
-    """Refuse a request that is not proved to be the client's.
+def check_signature(request: Request, caller: Caller, keys: Keys, *, token_secret: bytes, true_time: int) -> None:
+    """Refuse a request that is not proved to be the client's. Tokens run out by the true time, not the bank's clock.
 
     :raises Refused: 401xx00, 401xx01, 401xx03.
     """
@@ -99,7 +99,7 @@ def check_signature(request: Request, caller: Caller, keys: Keys, *, token_secre
     partner, digest = caller.partner, signatures.hashed(request.body)
     token = request.header("Authorization").removeprefix("Bearer ").strip()
     if token and "token" in partner.signatures:
-        if signatures.token_holder(token_secret, token, int(now.timestamp())) != partner.name:
+        if signatures.token_holder(token_secret, token, true_time) != partner.name:
             raise Refused(Case(401, "01"))
         texts = [f"{request.method}:{path}:{token}:{digest}:{stamp}" for path in caller.paths]
         if not signatures.has_secret(keys.client_secret, texts, signature):

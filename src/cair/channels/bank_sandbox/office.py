@@ -17,8 +17,8 @@ from cair.channels.bank_sandbox.books import Wanted
 from cair.channels.bank_sandbox.faults import UnableToSetFault
 from cair.channels.bank_sandbox.ledger import Ledger
 from cair.channels.bank_sandbox.partners import Partner
-from cair.channels.bank_sandbox.states import State
 from cair.channels.bank_sandbox.statements import csv_statement, write_camt
+from cair.channels.bank_sandbox.states import State
 
 _BLOCK = 1 << 20
 BATCH_COLUMNS = ("reference", "amount_idr", "account", "bank_code", "name")
@@ -34,6 +34,13 @@ class Page:
     body: Iterable[bytes]
 
 
+@dataclass(frozen=True, slots=True)
+class _Call:
+    bank: Bank
+    rest: str
+    body: bytes
+
+
 class _Unreadable(ValueError):
     """A request of the office that cannot be read; the message says why."""
 
@@ -45,79 +52,82 @@ def answer(bank: Bank, method: str, path: str, body: bytes) -> Page:
     if deed is None:
         return _json({"error": f"there is no {method} /admin/{first}"}, 404)
     try:
-        return deed(bank, rest, body)
+        return deed(_Call(bank, rest, body))
     except (_Unreadable, UnableToSetFault) as trouble:
         return _json({"error": str(trouble)}, 400)
     except UnableToFind as trouble:
         return _json({"error": str(trouble)}, 404)
 
 
-def _health(bank: Bank, rest: str, body: bytes) -> Page:
-    return _json({"status": "ok", "now": bank.now().isoformat(), "partners": sorted(bank.partners)})
+def _health(call: _Call) -> Page:
+    return _json({"status": "ok", "now": call.bank.now().isoformat(), "partners": sorted(call.bank.partners)})
 
 
-def _set_faults(bank: Bank, rest: str, body: bytes) -> Page:
-    tables = _read(body)
+def _set_faults(call: _Call) -> Page:
+    tables = _read(call.body)
     for table in tables if isinstance(tables, list) else [tables]:
-        bank.switches.add(table if isinstance(table, Mapping) else {})
-    return _list_faults(bank, rest, body)
+        call.bank.switches.add(table if isinstance(table, Mapping) else {})
+    return _list_faults(call)
 
 
-def _list_faults(bank: Bank, rest: str, body: bytes) -> Page:
-    return _json({"faults": [asdict(switch) for switch in bank.switches.on]})
+def _list_faults(call: _Call) -> Page:
+    return _json({"faults": [asdict(switch) for switch in call.bank.switches.on]})
 
 
-def _clear_faults(bank: Bank, rest: str, body: bytes) -> Page:
-    bank.switches.clear()
-    return _list_faults(bank, rest, body)
+def _clear_faults(call: _Call) -> Page:
+    call.bank.switches.clear()
+    return _list_faults(call)
 
 
-def _set_clock(bank: Bank, rest: str, body: bytes) -> Page:
-    wanted = _of(_read(body), "now")
+def _set_clock(call: _Call) -> Page:
+    wanted = _of(_read(call.body), "now")
     try:
         instant = datetime.fromisoformat(wanted) if wanted else None
     except (TypeError, ValueError):
         instant = None
     if wanted and (instant is None or instant.tzinfo is None):
         raise _Unreadable("`now` must be an instant with an offset, or null for the true time")
-    bank.set_clock(instant)
-    return _health(bank, rest, body)
+    call.bank.set_clock(instant)
+    return _health(call)
 
 
-def _register(bank: Bank, rest: str, body: bytes) -> Page:
+def _register(call: _Call) -> Page:
     """CSV with the columns partner, account, and perhaps bank_code, name, state."""
     count = 0
 
     def rows() -> Iterator[tuple[str, str, str, str, str]]:
         nonlocal count
-        for row in _table(body, ("partner", "account")):
+        for row in _table(call.body, ("partner", "account")):
             state = row.get("state") or State.ACTIVE.value
-            if row["partner"] not in bank.partners or state not in set(State):
+            if row["partner"] not in call.bank.partners or state not in set(State):
                 raise _Unreadable(f"line {count + 2}: unknown partner or state; states are {', '.join(State)}")
             count += 1
-            own = row.get("bank_code", "") == bank.partners[row["partner"]].bank_code
+            own = row.get("bank_code", "") == call.bank.partners[row["partner"]].bank_code
             yield row["partner"], "" if own else row.get("bank_code", ""), row["account"], row.get("name", ""), state
 
-    bank.ledger.register(rows())
+    call.bank.ledger.register(rows())
     return _json({"accounts": count})
 
 
-def _give_back(bank: Bank, rest: str, body: bytes) -> Page:
-    fields = _read(body)
-    bank.give_back(str(_of(fields, "partner")), str(_of(fields, "reference")), str(_of(fields, "reason") or "AC04"))
+def _give_back(call: _Call) -> Page:
+    fields = _read(call.body)
+    reason = str(_of(fields, "reason") or "AC04")
+    call.bank.give_back(str(_of(fields, "partner")), str(_of(fields, "reference")), reason)
     return _json({"returned": 1})
 
 
-def _settle(bank: Bank, rest: str, body: bytes) -> Page:
-    return _json({"decided": bank.settle()})
+def _settle(call: _Call) -> Page:
+    return _json({"decided": call.bank.settle()})
 
 
-def _batch(bank: Bank, rest: str, body: bytes) -> Page:
+def _batch(call: _Call) -> Page:
     """CSV of payments in, CSV of their response codes out."""
-    partner = bank.partners.get(rest)
+    partner = call.bank.partners.get(call.rest)
     if partner is None:
         raise UnableToFind("no partner of that name")
-    results = bank.take_batch(rest, _orders(partner, body))
+    for _ in _orders(partner, call.body):
+        pass  # a faulty line is found before the first is booked
+    results = call.bank.take_batch(call.rest, _orders(partner, call.body))
     return Page(200, "text/csv; charset=utf-8", _written(results))
 
 
@@ -144,42 +154,43 @@ def _written(results: Iterable[tuple[str, str, str]]) -> Iterator[bytes]:
         yield f"{reference},{code},{own}\n".encode()
 
 
-def _statement(bank: Bank, rest: str, body: bytes) -> Page:
+def _statement(call: _Call) -> Page:
     """`statements/<partner>/<day>.xml` or `.csv`."""
-    name, _, file = rest.partition("/")
+    name, _, file = call.rest.partition("/")
     written, _, ending = file.partition(".")
-    partner = bank.partners.get(name)
+    partner = call.bank.partners.get(name)
     try:
         day = date.fromisoformat(written)
     except ValueError:
         day = None
     if partner is None or day is None or ending not in ("xml", "csv"):
         raise UnableToFind("ask for statements/<partner>/<YYYY-MM-DD>.xml or .csv")
-    bank.settle()
+    call.bank.settle()
     if ending == "csv":
-        return Page(200, "text/csv; charset=utf-8", csv_statement(bank.ledger, partner, day))
+        return Page(200, "text/csv; charset=utf-8", csv_statement(call.bank.ledger, partner, day))
     page = tempfile.TemporaryFile()  # noqa: SIM115
-    write_camt(bank.ledger, partner, day, page, now=bank.now())
+    write_camt(call.bank.ledger, partner, day, page, now=call.bank.now())
     page.seek(0)
     return Page(200, "application/xml", iter(lambda: page.read(_BLOCK), b""))
 
 
-def _entries(bank: Bank, rest: str, body: bytes) -> Page:
-    lines = (json.dumps({**asdict(entry), "at": entry.at.isoformat()}) for entry in bank.ledger.entries(rest or None))
+def _entries(call: _Call) -> Page:
+    entries = call.bank.ledger.entries(call.rest or None)
+    lines = (json.dumps({**asdict(entry), "at": entry.at.isoformat()}) for entry in entries)
     return Page(200, "application/x-ndjson", (f"{line}\n".encode() for line in lines))
 
 
-def _calls(bank: Bank, rest: str, body: bytes) -> Page:
-    return Page(200, "application/x-ndjson", (f"{json.dumps(call)}\n".encode() for call in bank.ledger.calls()))
+def _calls(call: _Call) -> Page:
+    return Page(200, "application/x-ndjson", (f"{json.dumps(line)}\n".encode() for line in call.bank.ledger.calls()))
 
 
-def _verdict(bank: Bank, rest: str, body: bytes) -> Page:
+def _verdict(call: _Call) -> Page:
     """`{"expected": {order: rupiah}}` in, who was paid how often out."""
-    expected = _of(_read(body), "expected")
+    expected = _of(_read(call.body), "expected")
     if not isinstance(expected, dict) or not all(isinstance(amount, int) for amount in expected.values()):
         raise _Unreadable("`expected` must be an object: name of a payment, and whole rupiah")
-    bank.settle()
-    return _json(judged(bank.ledger, expected))
+    call.bank.settle()
+    return _json(judged(call.bank.ledger, expected))
 
 
 def judged(ledger: Ledger, expected: Mapping[str, int]) -> dict[str, Any]:
@@ -188,7 +199,7 @@ def judged(ledger: Ledger, expected: Mapping[str, int]) -> dict[str, Any]:
     return {**asdict(verdict), "is_clean": verdict.is_clean}
 
 
-_DEEDS: Mapping[tuple[str, str], Callable[[Bank, str, bytes], Page]] = {
+_DEEDS: Mapping[tuple[str, str], Callable[[_Call], Page]] = {
     ("GET", "health"): _health,
     ("POST", "faults"): _set_faults,
     ("GET", "faults"): _list_faults,

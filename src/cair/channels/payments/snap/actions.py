@@ -180,13 +180,23 @@ def _meaning(reply: Reply) -> Meaning:
 
 def _answer(reply: Reply, meaning: Meaning, action: Action, details: Mapping[str, BankReason]) -> Answer:
     final = action not in (Action.BOOKED, Action.CONFIRM, Action.ALARM)
+    reason = meaning.reason
+    if reason is BankReason.OTHER:
+        reason = _said_before(reply) or reason
     return Answer(
         action=action,
         code=meaning.code,
         raw_code=reply.raw_code,
-        reason=_exactly(reply, meaning.reason, details) if final and meaning.reason else None,
+        reason=_exactly(reply, reason, details) if final and reason else None,
         bank_reference=reply.text("referenceNo", "originalReferenceNo"),
     )
+
+
+def _said_before(reply: Reply) -> BankReason | None:
+    """Why it failed, by the answer that the partner says it gave to the transfer (`previousResponseCode`)."""
+    raw = reply.text("previousResponseCode")
+    meaning = SENT.get((int(raw[:3]), raw[5:])) if _CODE.match(raw) else None
+    return meaning.reason if meaning else None
 
 
 def _exactly(reply: Reply, reason: BankReason | None, details: Mapping[str, BankReason]) -> BankReason | None:

@@ -53,6 +53,7 @@ class SnapRail:
         self.name = profile.name
         self._profile = profile
         self._keys = keys
+        self._reasons = profile.reasons
         self._http = httpx.Client(
             base_url=profile.base_url,
             timeout=profile.timeout,
@@ -82,7 +83,7 @@ class SnapRail:
             reply = self._call(service, body, external_id=external_id, now=now)
         except _NoToken as trouble:
             return AccountAnswer(certain=False, code=trouble.code, raw_code=trouble.raw_code)
-        certain, code, reason = actions.reason_of_account(reply, self._profile.reasons)
+        certain, code, reason = actions.reason_of_account(reply, self._reasons)
         name = next((text for text in map(reply.text, _HOLDER_NAMES) if text), None)
         return AccountAnswer(
             certain=certain,
@@ -101,7 +102,7 @@ class SnapRail:
             action = Action.STOP_RAIL if trouble.refused else Action.RESEND_ALLOWED
             action = Action.ASK_STATUS if sent_before else action
             return Answer(action=action, code=trouble.code, raw_code=trouble.raw_code)
-        answer = actions.after_sending(reply, sent_before=sent_before, details=self._profile.reasons)
+        answer = actions.after_sending(reply, sent_before=sent_before, details=self._reasons)
         if self._refused_twice(reply) and answer.action is Action.RESEND_ALLOWED:
             return Answer(action=Action.STOP_RAIL, code=answer.code, raw_code=answer.raw_code)
         return answer
@@ -117,7 +118,7 @@ class SnapRail:
             return Answer(action=answer.action, code=trouble.code, raw_code=trouble.raw_code)
         self._refused_twice(reply)
         return actions.after_asking(
-            reply, sent=sent, now=now, quiet_period=self._profile.quiet_period, details=self._profile.reasons
+            reply, sent=sent, now=now, quiet_period=self._profile.quiet_period, details=self._reasons
         )
 
     def _call(self, service: Service, body: Mapping[str, object], *, external_id: str, now: datetime) -> Reply:

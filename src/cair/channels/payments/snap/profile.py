@@ -13,6 +13,7 @@ from typing import Any
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey, RSAPublicKey
 from cryptography.hazmat.primitives.serialization import load_pem_private_key, load_pem_public_key
 
+from cair.channels.payments.iso20022.reasons import reasons
 from cair.channels.payments.rail import GIVE_UP_AFTER
 from cair.channels.payments.snap.actions import DETAILS
 from cair.channels.payments.snap.signing import Minify, Spelling
@@ -121,8 +122,8 @@ class SnapProfile:
 
     @property
     def reasons(self) -> Mapping[str, BankReason]:
-        """Words of this partner that say exactly why."""
-        return {**DETAILS, **{word: BankReason(reason) for word, reason in self.details.items()}}
+        """Words of this partner that say exactly why, and the reason codes of ISO 20022."""
+        return {**reasons(), **DETAILS, **{word: BankReason(reason) for word, reason in self.details.items()}}
 
     def is_open(self, now: datetime) -> bool:
         """Whether payments may be sent at this instant."""
