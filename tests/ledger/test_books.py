@@ -193,7 +193,7 @@ def test_pending_and_voided_is_nothing() -> None:
 def test_faults_are_named() -> None:
     good = transfers.pay_incentives(orders([(0, Life(LINES[0], 600_000, 1, None, True, None))]))
     posts = transfers.confirm_incentives(
-        pa.table({"order_ref": ["R0"], "amount_idr": [600_000], "transfer": pa.array([0], pa.int64())})
+        pa.table({"order_ref": ["R0"], "attempt": [1], "amount_idr": [600_000], "transfer": pa.array([0], pa.int64())})
     )
 
     def damaged(kind: Transfers, *, column: str, values: list[object], legs: bool) -> Transfers:
@@ -204,12 +204,12 @@ def test_faults_are_named() -> None:
 
     free = damaged(posts, column="settles", values=[None], legs=False)
     cases = [
-        (damaged(good, column="amount_idr", values=[600_000, -599_999], legs=True), "pay/R0 does not balance"),
-        (damaged(good, column="amount_idr", values=[1], legs=False), "pay/R0 states another amount than its debits"),
-        (damaged(good, column="legs", values=[3], legs=False), "pay/R0 states another number of legs"),
-        (damaged(good, column="settles", values=[7], legs=False), "pay/R0 has legs though it settles another"),
-        (damaged(posts, column="amount_idr", values=[0], legs=False), "paid/R0 moves nothing"),
-        (damaged(free, column="stage", values=["VOIDED"], legs=False), "paid/R0 is voided and settles nothing"),
+        (damaged(good, column="amount_idr", values=[600_000, -599_999], legs=True), "pay/R0/1 does not balance"),
+        (damaged(good, column="amount_idr", values=[1], legs=False), "pay/R0/1 states another amount than its debits"),
+        (damaged(good, column="legs", values=[3], legs=False), "pay/R0/1 states another number of legs"),
+        (damaged(good, column="settles", values=[7], legs=False), "pay/R0/1 has legs though it settles another"),
+        (damaged(posts, column="amount_idr", values=[0], legs=False), "paid/R0/1 moves nothing"),
+        (damaged(free, column="stage", values=["VOIDED"], legs=False), "paid/R0/1 is voided and settles nothing"),
     ]  # fmt: skip
     assert faults(good) == faults(posts) == []
     for transfer, told in cases:

@@ -1,6 +1,6 @@
 """What happens to money, one builder per business event. Each gives whole, balanced transfers for many people at once.
 
-Every event has a name of its own (`pay/<order_ref>`): the same event cannot be booked twice. `code` says why.
+Every event has a name of its own (`pay/<order_ref>/<attempt>`): the same event cannot be booked twice. `code` says why.
 """
 
 from collections.abc import Sequence
@@ -188,7 +188,8 @@ def _per_line(lines: Any, account: Any) -> pa.DictionaryArray:
 
 
 def _events(prefix: str, orders: pa.Table) -> pa.Array:
-    return pc.binary_join_element_wise(prefix, _whole(orders["order_ref"]), "/")
+    attempts = _whole(orders["attempt"]).cast(pa.string())
+    return pc.binary_join_element_wise(prefix, _whole(orders["order_ref"]), attempts, "/")
 
 
 def appropriate(event: str, line: str, purpose: Purpose, amount_idr: int) -> Transfers:
@@ -224,7 +225,7 @@ def release_incentives(release: int, orders: pa.Table) -> Transfers:
 def pay_incentives(orders: pa.Table) -> Transfers:
     """Put orders in flight: one pending transfer each, from what is payable to what is paid.
 
-    :param orders: order_ref, line, card_number, amount_idr.
+    :param orders: order_ref, attempt, line, card_number, amount_idr.
     """
     return each(
         _events("pay", orders),
@@ -240,7 +241,7 @@ def pay_incentives(orders: pa.Table) -> Transfers:
 def confirm_incentives(orders: pa.Table) -> Transfers:
     """Post the pending transfers of orders that arrived.
 
-    :param orders: order_ref, amount_idr, transfer (number of the pending one).
+    :param orders: order_ref, attempt, amount_idr, transfer (number of the pending one).
     """
     return settling(
         _events("paid", orders),

@@ -1,0 +1,150 @@
+"""Releases: what is on them, who approved them, how they ended, and who would be decided otherwise now."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+import psycopg
+import pyarrow as pa
+
+from cair.ledger.chart import Purpose
+from cair.ledger.chart import available as available_account
+from cair.programme.reader import rulebooks
+from cair.rules.release import ITEMS
+from cair.store.copying import copy_rows, read_table
+from cair.store.database import Database, without_values
+
+Connection = psycopg.Connection[Any]
+
+
+@dataclass(frozen=True)
+class Release:
+    """A release as it stands. `approved_by`: one name per stage so far; `ended`: RUN, REFUSED, WITHDRAWN or empty."""
+
+    number: int
+    as_of: datetime
+    planned_at: datetime
+    planned_by: str
+    seed: int
+    items: int
+    amount_idr: int
+    stages: int
+    list_hash: bytes
+    approved_by: tuple[str, ...]
+    ended: str
+
+
+_RELEASE = """
+    SELECT number, as_of, planned_at, planned_by, seed, items, amount_idr, release.stages, release.list_hash,
+           ARRAY(SELECT approved_by FROM approval WHERE approval.release = number ORDER BY stage),
+           coalesce(release_end.how, '')
+    FROM release LEFT JOIN release_end ON release_end.release = number
+"""
+
+
+def _release(row: tuple[Any, ...]) -> Release:
+    number, as_of, planned_at, planned_by, seed, items, amount, stages, list_hash, approved_by, ended = row
+    approved = tuple(approved_by)
+    return Release(
+        number, as_of, planned_at, planned_by, seed, items, amount, stages, bytes(list_hash), approved, ended
+    )
+
+
+def read_release(connection: Connection, number: int) -> Release:
+    """Give one release, as the caller's transaction sees it.
+
+    :raises KeyError: there is none of this number.
+    """
+    with without_values():
+        row = connection.execute(f"{_RELEASE} WHERE number = %s", [number]).fetchone()
+    if row is None:
+        raise KeyError(number)
+    return _release(row)
+
+
+def releases(database: Database) -> list[Release]:
+    """Give all releases, the newest first."""
+    with without_values(), database.connect(autocommit=True) as connection:
+        return [_release(row) for row in connection.execute(f"{_RELEASE} ORDER BY number DESC").fetchall()]
+
+
+_STORED = pa.schema([*ITEMS, ("is_sampled", pa.bool_()), ("position", pa.int64())])
+
+
+def read_items(connection: Connection, release: int) -> pa.Table:
+    """Give the list of a release in its order: columns of `ITEMS`, `is_sampled`, `position`. Uuids are texts."""
+    columns = ", ".join(
+        f"{name}::text" if name in {"account_ref_index", "account_fingerprint", "facts"} else name
+        for name in _STORED.names
+    )
+    return read_table(
+        connection, f"SELECT {columns} FROM release_item WHERE release = %s ORDER BY position", [release], _STORED
+    )
+
+
+def standing(connection: Connection, refs: pa.Array) -> pa.Array:
+    """Give for each payment the attempt that may come next: null while one is in force."""
+    with without_values():
+        connection.execute(
+            'CREATE TEMP TABLE IF NOT EXISTS asked_order (place bigint, order_ref text COLLATE "C") ON COMMIT DROP'
+        )
+        connection.execute("TRUNCATE asked_order")
+        copy_rows(
+            connection, "asked_order", pa.table({"place": pa.array(range(len(refs)), pa.int64()), "order_ref": refs})
+        )
+        connection.execute("ANALYZE asked_order")
+    schema = pa.schema([("attempt", pa.int64())])
+    return read_table(connection, _STANDING, [], schema)["attempt"].combine_chunks()
+
+
+_STANDING = """
+    SELECT CASE WHEN newest.attempt IS NULL THEN 1 WHEN ended.order_ref IS NOT NULL THEN newest.attempt + 1 END
+    FROM asked_order AS asked
+    LEFT JOIN (
+        SELECT order_ref, max(attempt) AS attempt FROM payment_order
+        WHERE order_ref IN (SELECT order_ref FROM asked_order) GROUP BY order_ref
+    ) AS newest ON newest.order_ref = asked.order_ref
+    LEFT JOIN payment_outcome AS ended
+      ON ended.order_ref = newest.order_ref AND ended.attempt = newest.attempt
+     AND ended.status IN ('FAILED', 'RETURNED')
+    ORDER BY asked.place
+"""
+
+
+def available(connection: Connection) -> dict[str, int]:
+    """Give what each budget line may still promise as incentives, whole rupiah by name of the rulebook."""
+    with without_values():
+        rows = connection.execute(
+            "SELECT name, -coalesce(sum(amount_idr), 0) FROM account LEFT JOIN leg "
+            "ON leg.account = account.number AND card_number IS NULL WHERE is_capped GROUP BY name"
+        ).fetchall()
+    free = {name: int(amount) for name, amount in rows}
+    return {book.name: free.get(available_account(book.name, Purpose.INCENTIVES).name, 0) for book in rulebooks()}
+
+
+def decided_otherwise(database: Database) -> Iterator[tuple[str, int, str, str]]:
+    """Give orders in force whose newest stored decision says that nothing would be due now.
+
+    :returns: order_ref, attempt, reason that stands against it now, and whether it was `SENT`.
+    """
+    with without_values(), database.connect() as connection, connection.cursor("otherwise") as cursor:
+        cursor.execute(_OTHERWISE)
+        yield from cursor
+
+
+_OTHERWISE = """
+    SELECT ordered.order_ref, ordered.attempt, decided.reason,
+           CASE WHEN EXISTS (SELECT FROM sending WHERE (sending.order_ref, sending.attempt, sending.kind)
+                             = (ordered.order_ref, ordered.attempt, 'SEND')) THEN 'SENT' ELSE 'RELEASED' END
+    FROM payment_order AS ordered
+    JOIN LATERAL (
+        SELECT state, reason FROM decision
+        WHERE decision.card_number = ordered.card_number AND decision.benefit = ordered.benefit
+        ORDER BY run_number DESC LIMIT 1
+    ) AS decided ON decided.state IN ('WAITING', 'CLOSED')
+    WHERE NOT EXISTS (SELECT FROM payment_outcome AS ended
+                      WHERE (ended.order_ref, ended.attempt) = (ordered.order_ref, ordered.attempt)
+                        AND ended.status IN ('FAILED', 'RETURNED'))
+    ORDER BY ordered.order_ref, ordered.attempt
+"""

@@ -1,0 +1,247 @@
+"""Payments on their way: claims, what is sent (committed before it leaves), what is answered, how each order ended."""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import StrEnum
+from typing import Any
+
+import psycopg
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from cair.ledger.transfers import confirm_incentives, fail_incentives, return_incentives, together
+from cair.store.copying import copy_rows, read_table
+from cair.store.database import UnableToUseDatabase, without_values
+from cair.store.records.ledger import add_transfers, take_turn
+
+Connection = psycopg.Connection[Any]
+
+
+class UnableToSend(Exception):
+    """The order is no longer this worker's, or has ended. It must not be sent."""
+
+
+@dataclass(frozen=True)
+class Claimed:
+    """An order that is this worker's until the claim expires, with what is on record of its sendings.
+
+    `first_at`, `last_at`, `external_id` are those of its SEND rows: None and empty when it was never sent. What was
+    sent and not clearly answered is asked for before it is sent again.
+    """
+
+    order_ref: str
+    attempt: int
+    epoch: int
+    card_number: int
+    benefit: str
+    amount_idr: int
+    partner: str
+    account_fingerprint: str
+    first_at: datetime | None
+    last_at: datetime | None
+    external_id: str
+
+
+def claim(
+    connection: Connection, *, worker: str, partner: str, limit: int, lease: timedelta, now: datetime
+) -> list[Claimed]:
+    """Claim orders in force of a payment partner that nobody else holds, the oldest first; commit to hold them.
+
+    An order comes again when its claim has expired. Workers do not wait for each other.
+    """
+    with without_values(), connection.cursor() as cursor:
+        cursor.execute(_CLAIMABLE, [partner, now, limit])
+        orders = cursor.fetchall()
+        refs, attempts = [order[0] for order in orders], [order[1] for order in orders]
+        cursor.execute(_CLAIM, [worker, now, now + lease, refs, attempts, now])
+        cursor.execute(_CLAIMED, [worker, now])
+        return [Claimed(*row) for row in cursor.fetchall()]
+
+
+_CLAIMABLE = """
+    SELECT ordered.order_ref, ordered.attempt FROM payment_order AS ordered
+    WHERE partner = %s
+      AND NOT EXISTS (SELECT FROM payment_outcome AS ended
+                      WHERE (ended.order_ref, ended.attempt) = (ordered.order_ref, ordered.attempt))
+      AND NOT EXISTS (SELECT FROM claim WHERE (claim.order_ref, claim.attempt) = (ordered.order_ref, ordered.attempt)
+                                          AND expires_at > %s)
+    ORDER BY transfer LIMIT %s FOR UPDATE SKIP LOCKED
+"""
+# What another worker claimed and committed between the two statements is seen here, and left to it.
+_CLAIM = """
+    INSERT INTO claim (order_ref, attempt, epoch, worker, claimed_at, expires_at)
+    SELECT asked.order_ref, asked.attempt, coalesce(max(epoch), 0) + 1, %s, %s, %s
+    FROM unnest(%s::text[], %s::bigint[]) AS asked (order_ref, attempt)
+    LEFT JOIN claim ON (claim.order_ref, claim.attempt) = (asked.order_ref COLLATE "C", asked.attempt)
+    GROUP BY asked.order_ref, asked.attempt HAVING coalesce(bool_and(expires_at <= %s), true)
+"""
+_CLAIMED = """
+    SELECT ordered.order_ref, ordered.attempt, claim.epoch, ordered.card_number, ordered.benefit, ordered.amount_idr,
+           ordered.partner, item.account_fingerprint::text, sent.first_at, sent.last_at, coalesce(sent.external_id, '')
+    FROM claim JOIN payment_order AS ordered ON (ordered.order_ref, ordered.attempt) = (claim.order_ref, claim.attempt)
+    JOIN release_item AS item ON (item.release, item.position) = (ordered.release, ordered.position)
+    LEFT JOIN LATERAL (
+        SELECT min(begun_at) AS first_at, max(begun_at) AS last_at,
+               (array_agg(external_id ORDER BY number DESC))[1] AS external_id
+        FROM sending WHERE (sending.order_ref, sending.attempt, kind) = (claim.order_ref, claim.attempt, 'SEND')
+    ) AS sent ON true
+    WHERE claim.worker = %s AND claim.claimed_at = %s AND claim.xmin = pg_current_xact_id()::xid
+    ORDER BY ordered.transfer
+"""
+
+SENDINGS = pa.schema(
+    [
+        ("order_ref", pa.string()),
+        ("attempt", pa.int64()),
+        ("epoch", pa.int64()),
+        ("kind", pa.string()),
+        ("rail", pa.string()),
+        ("external_id", pa.string()),
+        ("file_ref", pa.string()),
+    ]
+)
+
+
+def add_sendings(connection: Connection, sendings: pa.Table, *, now: datetime) -> pa.Array:
+    """Record what is about to leave; give the numbers. Commit before anything leaves.
+
+    :param sendings: columns of `SENDINGS`; kind is SEND, ASK or CHECK, file_ref empty for calls.
+    :raises UnableToSend: a newer claim exists, or the order has ended.
+    """
+    with without_values():
+        rows = connection.execute(
+            "SELECT nextval('sending_number') FROM generate_series(1, %s)", [sendings.num_rows]
+        ).fetchall()
+    numbers = pa.array([row[0] for row in rows], pa.int64())
+    begun = pa.repeat(pa.scalar(now, pa.timestamp("us", "UTC")), sendings.num_rows)
+    try:
+        copy_rows(connection, "sending", sendings.append_column("number", numbers).append_column("begun_at", begun))
+    except UnableToUseDatabase as error:
+        if error.constraint in {"sending_by_newest_claim", "sending_before_the_end"}:
+            raise UnableToSend("The order has been taken over or has ended. Nothing may be sent.") from None
+        raise
+    return numbers
+
+
+ANSWERS = pa.schema(
+    [
+        ("sending", pa.int64()),
+        ("action", pa.string()),
+        ("code", pa.string()),
+        ("raw_code", pa.string()),
+        ("reason", pa.string()),
+        ("bank_reference", pa.string()),
+    ]
+)
+
+
+def add_answers(connection: Connection, answers: pa.Table, *, now: datetime) -> None:
+    """Record answers to sendings, one each: columns of `ANSWERS`."""
+    at = pa.repeat(pa.scalar(now, pa.timestamp("us", "UTC")), answers.num_rows)
+    copy_rows(connection, "answer", answers.append_column("answered_at", at))
+
+
+class Taken(StrEnum):
+    """What became of an outcome that was handed in."""
+
+    BOOKED = "BOOKED"
+    KNOWN = "KNOWN"
+    """It was booked before: no effect."""
+    UNKNOWN_ORDER = "UNKNOWN_ORDER"
+    CONTRADICTS = "CONTRADICTS"
+    """The order has ended another way: a case for people."""
+    TOO_EARLY = "TOO_EARLY"
+    """It came back before it was paid, as far as is known."""
+
+
+OUTCOMES = pa.schema(
+    [
+        ("order_ref", pa.string()),
+        ("attempt", pa.int64()),
+        ("status", pa.string()),
+        ("reason", pa.string()),
+        ("occurred_at", pa.timestamp("us", "UTC")),
+        ("evidence", pa.string()),
+    ]
+)
+
+
+def add_outcomes(connection: Connection, outcomes: pa.Table, *, now: datetime) -> pa.Array:
+    """Book how orders ended, in the caller's transaction: PAID posts, FAILED voids, RETURNED brings money back.
+
+    Handing in the same again changes nothing. Of several outcomes of one order in one table PAID and FAILED count
+    before RETURNED; the first of each counts.
+
+    :param outcomes: columns of `OUTCOMES`; status PAID, FAILED or RETURNED, reason for the latter two.
+    :returns: one `Taken` per row.
+    """
+    take_turn(connection)
+    place = pa.array(range(outcomes.num_rows), pa.int64())
+    taken = pa.repeat(pa.scalar("", pa.string()), outcomes.num_rows)
+    for statuses in (["PAID", "FAILED"], ["RETURNED"]):
+        chosen = pc.is_in(outcomes["status"], pa.array(statuses))
+        own = outcomes.append_column("place", place).filter(chosen)
+        if own.num_rows:
+            taken = pc.replace_with_mask(taken, chosen.combine_chunks(), _add_outcomes(connection, own, now))
+    assert not pc.any(pc.equal(taken, "")).as_py(), "a status is PAID, FAILED or RETURNED"
+    return taken
+
+
+_JUDGED = pa.schema(
+    [*OUTCOMES, ("taken", pa.string()), ("card_number", pa.int64()), ("line", pa.string()),
+     ("amount_idr", pa.int64()), ("transfer", pa.int64())]
+)  # fmt: skip
+
+
+def _add_outcomes(connection: Connection, outcomes: pa.Table, now: datetime) -> pa.Array:
+    with without_values():
+        connection.execute("DROP TABLE IF EXISTS handed_in")
+        connection.execute(
+            "CREATE TEMP TABLE handed_in ON COMMIT DROP AS SELECT order_ref, attempt, status, reason, occurred_at, "
+            "evidence, attempt AS place FROM payment_outcome WITH NO DATA"
+        )
+    copy_rows(connection, "handed_in", outcomes)
+    with without_values():
+        connection.execute("ANALYZE handed_in")
+    judged = read_table(connection, _JUDGE, [], _JUDGED)
+    booked = judged.filter(pc.equal(judged["taken"], Taken.BOOKED))
+    of = {status: booked.filter(pc.equal(booked["status"], status)) for status in ("PAID", "FAILED", "RETURNED")}
+    ordered = pa.concat_tables(of.values())
+    first = add_transfers(
+        connection,
+        together([confirm_incentives(of["PAID"]), fail_incentives(of["FAILED"]), return_incentives(of["RETURNED"])]),
+        now=now,
+    )
+    count = ordered.num_rows
+    came_back = pc.if_else(pc.equal(ordered["status"], "RETURNED"), "PAID", pa.scalar(None, pa.string()))
+    rows = ordered.select(OUTCOMES.names).append_column("previous_status", came_back)
+    copy_rows(
+        connection, "payment_outcome", rows.append_column("transfer", pa.array(range(first, first + count), pa.int64()))
+    )
+    return judged["taken"].combine_chunks()
+
+
+_JUDGE = f"""
+    SELECT handed.order_ref, handed.attempt, handed.status,
+           CASE WHEN handed.status <> 'PAID' THEN coalesce(handed.reason, 'OTHER') END, handed.occurred_at,
+           handed.evidence,
+           CASE WHEN ordered.order_ref IS NULL THEN '{Taken.UNKNOWN_ORDER}'
+                WHEN known.transfer IS NOT NULL THEN '{Taken.KNOWN}'
+                WHEN other.status IS NOT NULL THEN '{Taken.CONTRADICTS}'
+                WHEN handed.status = 'RETURNED' AND paid.status IS NULL THEN '{Taken.TOO_EARLY}'
+                WHEN handed.nth_of_status > 1 THEN '{Taken.KNOWN}'
+                WHEN handed.nth > 1 THEN '{Taken.CONTRADICTS}'
+                ELSE '{Taken.BOOKED}' END,
+           ordered.card_number, ordered.line, ordered.amount_idr, ordered.transfer
+    FROM (SELECT *, row_number() OVER (PARTITION BY order_ref, attempt ORDER BY place) AS nth,
+                 row_number() OVER (PARTITION BY order_ref, attempt, status ORDER BY place) AS nth_of_status
+          FROM handed_in) AS handed
+    LEFT JOIN payment_order AS ordered USING (order_ref, attempt)
+    LEFT JOIN payment_outcome AS known USING (order_ref, attempt, status)
+    LEFT JOIN payment_outcome AS paid
+      ON (paid.order_ref, paid.attempt, paid.status) = (handed.order_ref, handed.attempt, 'PAID')
+    LEFT JOIN payment_outcome AS other
+      ON (other.order_ref, other.attempt) = (handed.order_ref, handed.attempt)
+     AND other.status = CASE handed.status WHEN 'FAILED' THEN 'PAID' ELSE 'FAILED' END
+    ORDER BY handed.place
+"""
