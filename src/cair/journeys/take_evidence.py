@@ -4,7 +4,8 @@ What was killed at any instant is done again by the same command: a file is in w
 here already are duplicates.
 """
 
-from collections.abc import Callable, Iterable
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
@@ -12,12 +13,19 @@ from pathlib import Path
 from cair.channels.inbox.names import FileName, UnableToTakeFile, read_name
 from cair.channels.inbox.reader import read
 from cair.kernel.reasons import Outcome, Refusal
+from cair.store.ahead import ahead
 from cair.store.engine import session_without_spills
 from cair.store.locks import alone
 from cair.store.office import Office
-from cair.store.queries.intake import intake_so_far, is_known_content
-from cair.store.records.evidence import EvidenceWriter, Origin, evidence_writer
+from cair.store.queries.intake import intake_so_far
+from cair.store.records.evidence import EvidenceWriter, evidence_writer
 from cair.store.records.raw_files import keep_file
+from cair.store.records.reading import LineReader, Origin, ReadLines
+from cair.store.vault import Kept
+
+BATCHES_AHEAD = 2
+BYTES_A_LINE, BYTES_A_PACKED_LINE = 60, 12
+"""Rough sizes, by which it is guessed how many lines will come."""
 
 Progress = Callable[[str, int, int], None]
 """Told the file's name, the bytes read of all files, and the bytes there are."""
@@ -77,24 +85,28 @@ def take_files(
 ) -> Intake:
     """Take files in, one after the other. A file that is refused is named, and the others still go in.
 
+    The next lines are read while those before are written, also across files; what becomes of them is the same.
+
     :raises UnableToReceiveThen: nothing is taken in.
     :raises cair.store.locks.UnableToGoAlone: another intake is running.
     :raises cair.store.records.raw_files.UnableToKeepFile: our disk is full; files before it are in.
+    :raises cair.store.database.UnableToUseDatabase: the database refused; files before are in.
     """
     files = files_of(paths)
     sizes = [_size(file) for file in files]
-    result = Intake()
+    taken = _Taken(sizes, progress)
     with alone(office.database, "intake"), session_without_spills() as engine:
         check_receipt(office, received_at, now=now)
-        number = intake_so_far(office.database).last_number
-        with evidence_writer(office.database, engine, office.vault) as writer:
-            for place, path in enumerate(files):
-                taking = _Taking(office, writer, path, number + place + 1, received_at)
-                done = sum(sizes[:place])
-                progress(path.name, done, sum(sizes))
-                taking.run(result, lambda read, done=done, name=path.name: progress(name, done + read, sum(sizes)))
+        first = intake_so_far(office.database).last_number + 1
+        reading = _Reading(office, LineReader(engine.cursor(), office.vault), received_at)
+        with (
+            evidence_writer(office.database, engine, expected=_expected(files, sizes)) as writer,
+            ahead(reading.files(files, first), depth=BATCHES_AHEAD) as steps,
+        ):
+            for step in steps:
+                taken.write(writer, step)
         progress("", sum(sizes), sum(sizes))
-    return result
+    return taken.result
 
 
 def _size(path: Path) -> int:
@@ -104,69 +116,140 @@ def _size(path: Path) -> int:
         return 0
 
 
+def _expected(files: list[Path], sizes: list[int]) -> dict[str, int]:
+    """Guess how many lines of each feed there are."""
+    lines: Counter[str] = Counter()
+    for path, size in zip(files, sizes, strict=True):
+        lines[path.name.partition(".")[0]] += size // (
+            BYTES_A_LINE if path.suffix in (".csv", ".ndjson") else BYTES_A_PACKED_LINE
+        )
+    return dict(lines)
+
+
 @dataclass(frozen=True)
-class _Taking:
-    """Taking in one file."""
+class _Begun:
+    """A file's bytes are kept; its lines follow."""
+
+    origin: Origin
+    kept: Kept
+
+
+@dataclass(frozen=True)
+class _Read:
+    """Some lines of the file that was begun."""
+
+    lines: ReadLines
+    position: int
+
+
+@dataclass(frozen=True)
+class _Ended:
+    """The file is read to its end, or refused for a reason; then nothing of it is taken in."""
+
+    origin: Origin
+    kept: Kept
+    refusal: Refusal | None = None
+    why: str = ""
+
+
+_Step = _Begun | _Read | _Ended
+
+
+@dataclass(frozen=True)
+class _Reading:
+    """Keeping and reading files; all that needs no database."""
 
     office: Office
-    writer: EvidenceWriter
-    path: Path
-    number: int
+    reader: LineReader
     received_at: datetime
 
-    def run(self, result: Intake, progress: Callable[[int], None]) -> None:
-        """Keep the bytes, then read and write them in one transaction; or note why the file is refused."""
-        name = self.path.name.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
-        sha256, size, before = "", 0, None
+    def files(self, files: list[Path], first: int) -> Iterator[_Step]:
+        """Read files, numbered from `first`."""
+        for number, path in enumerate(files, first):
+            yield from self._file(number, path)
+
+    def _file(self, number: int, path: Path) -> Iterator[_Step]:
+        """Keep the bytes, then read the lines; or say why the file is refused."""
+        name = path.name.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
+        kept = None
         try:
             parts = read_name(name)
-            before = self._stamp()
-            kept = keep_file(self.office.home, self.office.vault, self.path)
-            sha256, size = kept.sha256, kept.size
-            counts = self._write(parts, sha256, progress)
-            if self._stamp() != before:
+            before = _stamp(path)
+            kept = keep_file(self.office.home, self.office.vault, path)
+            origin = Origin(number, name, parts.feed, parts.partner, self.received_at)
+            yield _Begun(origin, kept)
+            yield from self._lines(origin, path, parts)
+            if _stamp(path) != before:
                 raise UnableToTakeFile(Refusal.UNREADABLE, "it changed while it was read; send it again")
         except (UnableToTakeFile, OSError) as error:
-            refusal, why = _why(error)
-            self.writer.forget()
-            if not sha256:
-                sha256, size = self._keep_anyway()
-            self.writer.add_file(
-                Origin(self.number, name, "", "", self.received_at),
-                sha256=sha256, size_bytes=size, refusal=refusal, counts={},
-            )  # fmt: skip
-            result.refused.append((name, refusal, why))
+            yield _Ended(Origin(number, name, "", "", self.received_at), kept or self._keep_anyway(path), *_why(error))
             return
-        origin = Origin(self.number, name, parts.feed, parts.partner, self.received_at)
-        self.writer.add_file(origin, sha256=sha256, size_bytes=size, refusal="", counts=counts)
-        result.files.append(TakenFile(name, parts.feed, parts.partner, counts))
+        yield _Ended(origin, kept)
 
-    def _write(self, parts: FileName, sha256: str, progress: Callable[[int], None]) -> dict[str, int]:
-        origin = Origin(self.number, parts.name, parts.feed, parts.partner, self.received_at)
-        keep_rejects = not is_known_content(self.office.database, parts.name, sha256)
-        counts = dict.fromkeys(map(str, Outcome), 0)
-        for batch in read(self.path, parts):
-            added = self.writer.add_lines(origin, batch, keep_rejects=keep_rejects)
-            counts = {outcome: count + added[outcome] for outcome, count in counts.items()}
-            lines = batch.values.num_rows + len(batch.malformed_lines)
-            assert sum(added.values()) == lines, "every line has exactly one outcome"
-            progress(batch.position)
-        return counts
+    def _lines(self, origin: Origin, path: Path, parts: FileName) -> Iterator[_Step]:
+        for batch in read(path, parts):
+            lines = self.reader.read(origin, batch)
+            assert lines.count == batch.values.num_rows + len(batch.malformed_lines), "no line is lost in reading"
+            yield _Read(lines, batch.position)
 
-    def _stamp(self) -> tuple[int, int, int]:
-        found = self.path.stat()
-        return found.st_ino, found.st_size, found.st_mtime_ns
-
-    def _keep_anyway(self) -> tuple[str, int]:
+    def _keep_anyway(self, path: Path) -> Kept:
         """Keep the bytes of a refused file too, where there are any to be had."""
         try:
-            kept = keep_file(self.office.home, self.office.vault, self.path)
+            return keep_file(self.office.home, self.office.vault, path)
         except OSError:
-            return "", 0
-        return kept.sha256, kept.size
+            return Kept("", 0)
+
+
+def _stamp(path: Path) -> tuple[int, int, int]:
+    found = path.stat()
+    return found.st_ino, found.st_size, found.st_mtime_ns
 
 
 def _why(error: UnableToTakeFile | OSError) -> tuple[Refusal, str]:
     if isinstance(error, UnableToTakeFile):
         return error.refusal, error.why
     return Refusal.UNREADABLE, f"it cannot be opened: {error.strerror}"
+
+
+class _Taken:
+    """Writing what was read, each file in one transaction, and what became of it."""
+
+    def __init__(self, sizes: list[int], progress: Progress) -> None:
+        self.result = Intake()
+        self._sizes, self._progress = sizes, progress
+        self._counts: dict[str, int] = {}
+        self._origin: Origin | None = None
+        self._keep_rejects, self._done = True, 0
+
+    def write(self, writer: EvidenceWriter, step: _Step) -> None:
+        """Do what a step asks for."""
+        match step:
+            case _Begun(origin, kept):
+                self._origin, self._counts = origin, dict.fromkeys(map(str, Outcome), 0)
+                self._keep_rejects = not writer.is_known_content(origin.name, kept.sha256)
+                self._tell(0)
+            case _Read(lines, position):
+                assert self._origin, "a file begins before its lines come"
+                added = writer.add_lines(self._origin, lines, keep_rejects=self._keep_rejects)
+                assert sum(added.values()) == lines.count, "every line has exactly one outcome"
+                self._counts = {outcome: count + added[outcome] for outcome, count in self._counts.items()}
+                self._tell(position)
+            case _Ended():
+                self._end(writer, step)
+
+    def _end(self, writer: EvidenceWriter, step: _Ended) -> None:
+        origin, kept = step.origin, step.kept
+        if step.refusal:
+            writer.forget()
+        refusal, counts = step.refusal or "", {} if step.refusal else self._counts
+        writer.add_file(origin, sha256=kept.sha256, size_bytes=kept.size, refusal=refusal, counts=counts)
+        if step.refusal:
+            self.result.refused.append((origin.name, step.refusal, step.why))
+        else:
+            self.result.files.append(TakenFile(origin.name, origin.feed, origin.partner, counts))
+        self._origin = None
+        self._done += self._sizes[len(self.result.files) + len(self.result.refused) - 1]
+        self._tell(0)
+
+    def _tell(self, position: int) -> None:
+        self._progress(self._origin.name if self._origin else "", self._done + position, sum(self._sizes))

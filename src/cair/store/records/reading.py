@@ -1,0 +1,186 @@
+"""A batch of lines made ready to be written: typed, hashed, personal values sealed and indexed, rejects set aside.
+
+Nothing here asks the database, so that the next batch can be made ready while the one before is written.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime
+from functools import cache
+from typing import Protocol
+
+import duckdb
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from cair.kernel.days import instant_of
+from cair.kernel.identity import mask_raw
+from cair.kernel.reasons import RejectCode
+from cair.rules.tables import FEEDS, Column, Feed, Kind
+from cair.store.engine import compiled
+from cair.store.naming import stored_name
+from cair.store.vault import Vault
+
+LINES_OF_A_FILE = 2**32
+"""`taken_in` is file number x this + line: the order of intake."""
+
+
+class Lines(Protocol):
+    """A batch of lines as the inbox hands it over."""
+
+    @property
+    def values(self) -> pa.Table: ...
+    @property
+    def lines(self) -> pa.Int64Array: ...
+    @property
+    def malformed_lines(self) -> list[int]: ...
+    @property
+    def malformed_raw(self) -> list[bytes]: ...
+
+    def raw(self, rows: list[int]) -> list[bytes]:
+        """Give the bytes of some rows as received."""
+
+
+@dataclass(frozen=True)
+class Origin:
+    """Which file lines come from."""
+
+    number: int
+    name: str
+    feed: str
+    partner: str
+    received_at: datetime
+
+
+@dataclass(frozen=True)
+class ReadLines:
+    """Lines ready to be written: `rows` as their table has them (but for the outcome), `rejects` as theirs has them.
+
+    `rows` are sorted by the leading key column.
+    """
+
+    rows: pa.Table
+    rejects: pa.Table | None
+
+    @property
+    def count(self) -> int:
+        """How many lines these are."""
+        return self.rows.num_rows + (self.rejects.num_rows if self.rejects is not None else 0)
+
+
+class LineReader:
+    """Makes lines ready, on a session of its own that writes no file."""
+
+    def __init__(self, engine: duckdb.DuckDBPyConnection, vault: Vault) -> None:
+        self._engine, self._vault = engine, vault
+
+    def read(self, origin: Origin, batch: Lines) -> ReadLines:
+        """Make a batch of a file's lines ready."""
+        feed = FEEDS[origin.feed]
+        table = self._typed(feed, origin, batch)
+        faulty = table.num_rows - table["fault"].null_count
+        wrong = table.filter(pc.is_valid(table["fault"])) if faulty else table.slice(0, 0)
+        good = table.filter(pc.is_null(table["fault"])) if faulty else table
+        rejects = self._rejects(origin, batch, wrong) if faulty or batch.malformed_lines else None
+        return ReadLines(self._sealed(feed, good.drop_columns(["fault", "fault_column"])), rejects)
+
+    def _typed(self, feed: Feed, origin: Origin, batch: Lines) -> pa.Table:
+        """Give typed values, hashes and faults of all lines that are records, sorted by the leading key column."""
+        table = batch.values.append_column("line", batch.lines)
+        receipt = pa.table({"received_at": pa.array([instant_of(origin.received_at)], pa.int64())})
+        self._engine.register("receipt", receipt)
+        self._engine.register("lines", table)
+        try:
+            if not feed.secrets:
+                return without_extensions(
+                    self._engine.sql(_hashing(feed, origin, compiled(f"intake/{feed.name}"))).to_arrow_table()
+                )
+            read = self._engine.sql(compiled(f"intake/{feed.name}")).to_arrow_table()
+        finally:
+            self._engine.unregister("lines")
+            self._engine.unregister("receipt")
+        for column in feed.secrets:
+            index = self._vault.indexes(column.secret, read[column.name].combine_chunks())
+            read = read.append_column(stored_name(column), index)
+        self._engine.register("read", read)
+        try:
+            return without_extensions(self._engine.sql(_hashing(feed, origin, "SELECT * FROM read")).to_arrow_table())
+        finally:
+            self._engine.unregister("read")
+
+    def _rejects(self, origin: Origin, batch: Lines, wrong: pa.Table) -> pa.Table:
+        lines = pc.subtract(wrong["taken_in"], origin.number * LINES_OF_A_FILE).combine_chunks()
+        raws = batch.raw(pc.index_in(lines, batch.lines).to_pylist()) + batch.malformed_raw
+        malformed = len(batch.malformed_lines)
+        aad = f"{origin.number}".encode()
+        return pa.table(
+            {
+                "file_number": pa.repeat(pa.scalar(origin.number, pa.int64()), len(raws)),
+                "line": pa.array(lines.to_pylist() + batch.malformed_lines, pa.int64()),
+                "code": wrong["fault"].to_pylist() + [str(RejectCode.MALFORMED_LINE)] * malformed,
+                "column": wrong["fault_column"].to_pylist() + [""] * malformed,
+                "masked": [mask_raw(raw) for raw in raws],
+                "sealed": [self._vault.seal_bytes("reject", raw, aad) for raw in raws],
+            }
+        )
+
+    def _sealed(self, feed: Feed, rows: pa.Table) -> pa.Table:
+        if not feed.secrets:
+            return rows
+        names = [f"plain_{column.name}" for column in feed.secrets]
+        plain = rows.select(names).rename_columns([column.name for column in feed.secrets])
+        sealed = self._vault.seal(feed.name, plain, rows["fingerprint"])
+        return rows.drop_columns(names).append_column("sealed", sealed)
+
+
+@cache
+def _columns(feed: Feed) -> str:
+    columns = [f'{_written(column)} AS "{stored_name(column)}"' for column in feed.columns]
+    columns += [f"{column.name} AS plain_{column.name}" for column in feed.secrets]
+    return ", ".join((*columns, "revision", "make_timestamptz(known_at) AS known_at", "fault", "fault_column"))
+
+
+def _hashing(feed: Feed, origin: Origin, read: str) -> str:
+    """Write the query that adds hashes and origin to what was read. Personal values enter hashes by index only."""
+    anchor = stored_name(feed.column(feed.anchor))
+    key = _hash(f"'{origin.partner}'", *(_compared(column) for column in feed.key))
+    rest = [_compared(column) for column in feed.columns if not column.key]
+    return f"""
+        SELECT {_columns(feed)}, '{origin.partner}' AS partner, {origin.number * LINES_OF_A_FILE} + line AS taken_in,
+               key, {_hash("key", "revision", *rest)} AS fingerprint
+        FROM (SELECT *, {key} AS key FROM ({read}) AS read) AS with_key ORDER BY "{anchor}"
+    """
+
+
+def _hash(*values: str) -> str:
+    """128 bits of SHA-256 over values that cannot run into each other: no text has a NUL."""
+    joined = ", chr(0), ".join(f"coalesce({value}::VARCHAR, '')" for value in values)
+    return f"left(sha256(concat({joined})), 32)::UUID"
+
+
+def _compared(column: Column) -> str:
+    return f"hex({stored_name(column)})" if column.secret else f'"{column.name}"'
+
+
+def _written(column: Column) -> str:
+    if column.secret:
+        return stored_name(column)
+    if column.kind is Kind.INSTANT:
+        return f'make_timestamptz("{column.name}")'
+    if column.kind is Kind.DAY:
+        return f"(DATE '1970-01-01' + \"{column.name}\"::INTEGER)"
+    return f'"{column.name}"'
+
+
+def without_extension(column: pa.Array) -> pa.Array:
+    """Take an extension type off: the driver reads and writes a UUID's 16 bytes."""
+    return column.storage if isinstance(column.type, pa.BaseExtensionType) else column
+
+
+def without_extensions(table: pa.Table) -> pa.Table:
+    """Take extension types off every column."""
+    columns = [pa.chunked_array(map(without_extension, column.chunks), _bare(column.type)) for column in table.columns]
+    return pa.table(columns, names=table.schema.names)
+
+
+def _bare(kind: pa.DataType) -> pa.DataType:
+    return kind.storage_type if isinstance(kind, pa.BaseExtensionType) else kind
