@@ -10,7 +10,7 @@ import random
 import sys
 from pathlib import Path
 
-from tests.reference import conformance, days, refusals, spelling, stories, writing
+from tests.reference import conformance, days, refusals, scenes, spelling, stories, writing
 from tests.reference.feeds import MIB
 from tests.reference.tables import FEEDS
 
@@ -35,7 +35,7 @@ def make_folder(seed, path, steps=5, people=250):
     rng = random.Random(seed)
     folder = Path(path)
     receipts = receipts_of(rng, steps)
-    reports = stories.play(rng, receipts, people)
+    reports = play(rng, receipts, people)
     plan, kept = [], []
     for number, received_at in enumerate(receipts):
         files = files_of_step(rng, [r for r in reports if r["step"] == number], received_at, number)
@@ -47,6 +47,21 @@ def make_folder(seed, path, steps=5, people=250):
     text = json.dumps({"steps": plan, "as_ofs": as_ofs}, indent=1)
     (folder / "plan.json").write_text(text + "\n", encoding="utf-8")
     return folder
+
+
+def play(rng, receipts, people):
+    """Everything that everybody reports."""
+    stage = stories.Stage(rng, receipts, people)
+    stories.fill_catalogue(stage)
+    for _ in range(people):
+        stories.live(stage)
+    scenes.play_scenes(stage)
+    stories.hold(stage)
+    stories.orphans(stage)
+    stories.noise(stage)
+    stories.resolve(stage)
+    stories.disturb(stage)
+    return stage.reports
 
 
 def receipts_of(rng, steps):

@@ -142,20 +142,6 @@ class Stage:
         return exact + self.rng.choice((0, 0, 1, -1, days.SECOND, -days.SECOND))
 
 
-def play(rng, receipts, people):
-    """Everything that everybody reports."""
-    stage = Stage(rng, receipts, people)
-    fill_catalogue(stage)
-    for _ in range(people):
-        live(stage)
-    hold(stage)
-    orphans(stage)
-    noise(stage)
-    resolve(stage)
-    disturb(stage)
-    return stage.reports
-
-
 # The catalogue
 
 
@@ -194,9 +180,9 @@ def fill_catalogue(stage):
 # A life
 
 
-def live(stage):
-    """One person: a plan, its faults, and what follows from both."""
-    life = planned(stage)
+def live(stage, **fixed):
+    """One person: a plan, its faults, and what follows from both; returns the plan."""
+    life = planned(stage, **fixed)
     for fault in sorted(life["faults"]):
         kind = FAULTS[fault]
         if kind and stage.chance(0.6):
@@ -209,15 +195,16 @@ def live(stage):
     revoke(stage, life)
     if "held" in life["faults"] or "hold_ended" in life["faults"]:
         hold_person(stage, life)
+    return life
 
 
-def planned(stage):
+def planned(stage, faults=None, **fixed):
     """Who the person is, when appointed, under which rulebook, with which faults and which course."""
     rng = stage.rng
     number = stage.next_number()
     card = f"{rng.randrange(1, 10):d}{rng.randrange(10):d}{number:014d}"
     nik = f"{number:08d}{rng.randrange(10**8):08d}"
-    faults = stage.some_faults()
+    faults = stage.some_faults() if faults is None else set(faults)
     if "person_twice" in faults and stage.niks:
         nik = rng.choice(stage.niks)
     row = rng.choice(stage.catalogue)
@@ -228,7 +215,7 @@ def planned(stage):
     stage.niks.append(nik)
     stage.codes.append(code)
     rulebook = rng.choice(("semi-bansos-2020",) * 20 + ("normal-2023",) * 18 + ("foo", "Normal-2023", "normal-2023 ."))
-    return {
+    life = {
         "card": card,
         "nik": nik,
         "faults": faults,
@@ -241,6 +228,7 @@ def planned(stage):
         "wave": rng.choice((1, 1, 2, 3, 78, 10**12)),
         "region": rng.choice(REGIONS),
     }
+    return {**life, **fixed}
 
 
 def day_of_appointment(stage, faults, rulebook):
