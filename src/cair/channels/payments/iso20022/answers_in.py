@@ -4,8 +4,9 @@ from dataclasses import dataclass, field
 
 from cair.channels.payments import lines
 from cair.channels.payments.amounts import EXACT, UnableToReadAmount, exact_text, read_exact
+from cair.channels.payments.iso20022.elements import Element, Record, keep, put
 from cair.channels.payments.iso20022.reasons import ANSWER_STATUSES
-from cair.channels.payments.iso20022.walk import Element, Record, Walker, keep, put
+from cair.channels.payments.iso20022.walk import Walker
 from cair.channels.payments.lines import Desk
 from cair.channels.payments.settlement import Proof, Scope, SettlementLine, StatementRefusal, Status, Trouble
 
@@ -65,7 +66,7 @@ class Answers:
         keep(group, self._group, _WHY, many=True)
         self._shares(group, self._in_group)
         payment = put(group, "TxInfAndSts")
-        payment.begin, payment.end = self._payment.clear, self._end_payment
+        payment.begin, payment.end, payment.repeats = self._payment.clear, self._end_payment, True
         keep(payment, self._payment, _WHY, many=True)
         keep(
             payment,

@@ -6,9 +6,10 @@ from typing import BinaryIO, NamedTuple
 
 from cair.channels.payments import lines
 from cair.channels.payments.amounts import EXACT, RUPIAH, UnableToReadAmount, exact_text, read_exact
+from cair.channels.payments.iso20022.elements import Element, Record, keep, put, qualified
 from cair.channels.payments.iso20022.markup import NAMESPACE
 from cair.channels.payments.iso20022.payments_out import PAYMENTS
-from cair.channels.payments.iso20022.walk import Element, Record, Walker, keep, put, qualified
+from cair.channels.payments.iso20022.walk import Walker
 from cair.channels.payments.settlement import StatementRefusal, Trouble
 from cair.kernel.identity import Secret
 
@@ -78,7 +79,7 @@ class Instructions:
         keep(group, self._group, {"execution_day": "ReqdExctnDt/Dt ReqdExctnDt/DtTm"})
         keep(group, self._group, {"debtor_account": "DbtrAcct/Id/IBAN DbtrAcct/Id/Othr/Id"})
         transfer = put(group, "CdtTrfTxInf")
-        transfer.begin, transfer.end = self._transfer.clear, self._end_transfer
+        transfer.begin, transfer.end, transfer.repeats = self._transfer.clear, self._end_transfer, True
         keep(
             transfer,
             self._transfer,

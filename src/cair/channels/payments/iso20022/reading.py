@@ -10,10 +10,11 @@ import pyarrow as pa
 from cair.channels.payments.amounts import RUPIAH
 from cair.channels.payments.iso20022 import answers_in, statements_in
 from cair.channels.payments.iso20022.answers_in import Answers
+from cair.channels.payments.iso20022.elements import Element, Record, qualified
 from cair.channels.payments.iso20022.markup import NAMESPACE
 from cair.channels.payments.iso20022.reasons import reasons
 from cair.channels.payments.iso20022.statements_in import Statements
-from cair.channels.payments.iso20022.walk import Element, Record, Walker, qualified
+from cair.channels.payments.iso20022.walk import Walker
 from cair.channels.payments.lines import Desk, is_reference_of_ours
 from cair.channels.payments.settlement import (
     BATCH,

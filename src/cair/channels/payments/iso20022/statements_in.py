@@ -6,8 +6,9 @@ from datetime import date
 
 from cair.channels.payments import lines
 from cair.channels.payments.amounts import EXACT, UnableToReadAmount, exact_text, read_exact
+from cair.channels.payments.iso20022.elements import Element, Record, keep, put
 from cair.channels.payments.iso20022.reasons import ENTRY_STATUSES, RETURN_CODES
-from cair.channels.payments.iso20022.walk import Element, Record, Walker, keep, put
+from cair.channels.payments.iso20022.walk import Walker
 from cair.channels.payments.lines import Desk
 from cair.channels.payments.settlement import (
     Direction,
@@ -104,7 +105,7 @@ class Statements:
         return body
 
     def _entry_elements(self, entry: Element) -> None:
-        entry.begin, entry.end = self._begin_entry, self._end_entry
+        entry.begin, entry.end, entry.repeats = self._begin_entry, self._end_entry, True
         keep(
             entry,
             self._entry,

@@ -4,46 +4,27 @@ Nothing is fetched, no entity is expanded, and every measure that a hostile file
 """
 
 import re
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator
 from typing import BinaryIO
 from xml.parsers import expat
 
+from cair.channels.payments.iso20022.elements import BETWEEN, Element
+from cair.channels.payments.iso20022.shapes import LONGEST_TEXT, Shape, learn
 from cair.channels.payments.settlement import StatementRefusal, UnableToReadStatement
 
 CHUNK = 1 << 18
 DEEPEST = 100
 """Levels of elements; the deepest path of the standard's messages has about 20."""
-LONGEST_TEXT = 2_000
-"""Characters of one text that is kept; the longest of the standard's has 500."""
 LONGEST_TOKEN = 4 << 20
 """Bytes the parser may hold back for one tag, comment or the like that has not ended."""
+LONGEST_ENTRY = 1 << 20
+"""Bytes of an entry that is waited for whole; a longer one is walked through as it comes."""
+MOST_SHAPES = 12
 MOST_NAMES = 5_000
 """Different names of elements and attributes in one file."""
 
+_LIKE_ASCII = frozenset({"utf-8", "us-ascii", "ascii", "iso-8859-1"})
 _ENDS_EARLY = frozenset({"no element found", "unclosed token", "partial character", "unclosed CDATA section"})
-_BETWEEN = "}"
-
-Record = dict[str, str]
-Happening = Callable[[], None]
-
-
-@dataclass(slots=True, eq=False)
-class Element:
-    """What to do at one path.
-
-    :ivar keep: name under which the text is kept in `record`, the attribute `Ccy` beside it as `<keep>.Ccy`.
-    :ivar many: the standard allows several; the first is kept.
-    :ivar begin: called when it opens, `end` when it closes.
-    """
-
-    inside: dict[str, "Element"] = field(default_factory=dict)
-    record: Record | None = None
-    keep: str | None = None
-    many: bool = False
-    begin: Happening | None = None
-    end: Happening | None = None
-
 
 _NOTHING = Element()
 
@@ -58,7 +39,7 @@ class Walker:
         self._source = source
         self._elements_of = elements_of
         self._names: dict[str, str] = {}
-        self._parser = expat.ParserCreate(None, _BETWEEN, self._names)
+        self._parser = expat.ParserCreate(None, BETWEEN, self._names)
         self._pieces: list[str] = []
         self._element = _NOTHING
         self._above: list[Element] = []
@@ -66,6 +47,12 @@ class Walker:
         self._namespace: str | None = None
         self._body: Element | None = None
         self._fed = 0
+        self._waiting = b""
+        self._plain = True
+        self._entry: Element | None = None
+        self._closing = b""
+        self._closed_at = -1
+        self._shapes: list[Shape] = []
 
     def run(self) -> Iterator[None]:
         """Read the file, coming back after every chunk.
@@ -73,16 +60,15 @@ class Walker:
         :raises UnableToReadStatement: TRUNCATED, NOT_WELL_FORMED, DOCTYPE, TOO_DEEP, TOO_LONG, REPEATED_ELEMENT,
             NOT_A_STATEMENT, UNREADABLE, and what the happenings raise.
         """
-        parser = self._parser
-        parser.buffer_text = True
-        parser.StartElementHandler = self._start
-        parser.EndElementHandler = self._end
-        parser.CharacterDataHandler = self._pieces.append
-        parser.StartDoctypeDeclHandler = self._doctype
+        self._parser.buffer_text = True
+        self._parser.StartDoctypeDeclHandler = self._doctype
+        self._parser.XmlDeclHandler = self._declaration
+        self._listen(True)
         while chunk := self._read():
-            self._parse(chunk, last=False)
+            self._feed(chunk)
             self._check_limits()
             yield
+        self._parse(self._waiting, last=False)
         self._parse(b"", last=True)
         if self._body is None:
             raise self.refuse(StatementRefusal.NOT_A_STATEMENT, "Document is empty")
@@ -103,10 +89,89 @@ class Walker:
         except (OSError, EOFError) as trouble:
             why = f"the file cannot be read to its end ({type(trouble).__name__}); fetch it again"
             raise UnableToReadStatement(StatementRefusal.UNREADABLE, why) from None
-        self._fed += len(chunk)
         return chunk
 
+    def _listen(self, listening: bool) -> None:
+        parser = self._parser
+        parser.StartElementHandler = self._start if listening else None
+        parser.EndElementHandler = self._end if listening else None
+        parser.CharacterDataHandler = self._pieces.append if listening else None
+
+    def _feed(self, chunk: bytes) -> None:
+        """Take entries that have a known shape at once, walk through the others one by one."""
+        text, place = self._waiting + chunk, 0
+        self._waiting = b""
+        while place < len(text):
+            after = self._take_alike(text, place) if self._is_between_entries else place
+            if after > place:
+                place = after
+                continue
+            end = text.find(self._closing, place) if self._closing else -1
+            if end < 0 and self._is_between_entries and len(text) - place <= LONGEST_ENTRY:
+                self._waiting = text[place:]
+                return
+            after = end + len(self._closing) if end >= 0 else len(text)
+            self._parse(text[place:after], last=False)
+            self._learn(text[place:after])
+            place = after
+
+    @property
+    def _is_between_entries(self) -> bool:
+        """Whether the last byte given to the parser ended an entry, so that no tag or comment is begun."""
+        return self._closed_at >= 0 and self._closed_at + len(self._closing) == self._fed
+
+    def _take_alike(self, text: bytes, place: int) -> int:
+        """Take all entries from `place` that match known shapes; give the place after them.
+
+        The parser sees them too, without telling: what is no XML is refused as everywhere.
+        """
+        alike = []
+        after = place
+        while found := self._match(text, after):
+            alike.append(found)
+            after = found[1].end()
+        if not alike:
+            return place
+        self._listen(False)
+        self._parse(text[place:after], last=False)
+        self._listen(True)
+        self._closed_at = self._fed - len(self._closing)
+        for shape, match in alike:
+            self._happen(shape, match.groups())
+        return after
+
+    def _match(self, text: bytes, place: int) -> tuple[Shape, re.Match[bytes]] | None:
+        shapes = self._shapes
+        for number, shape in enumerate(shapes):
+            match = shape.pattern.match(text, place)
+            if match is not None:
+                if number:
+                    shapes.insert(0, shapes.pop(number))
+                return shape, match
+        return None
+
+    def _happen(self, shape: Shape, texts: tuple[bytes, ...]) -> None:
+        for step in shape.steps:
+            record = step.record
+            if record is None:
+                if step.happening is not None:
+                    step.happening()
+                continue
+            text = texts[step.number].strip().decode("ascii")
+            if text and step.key not in record:
+                record[step.key] = text
+            elif text and step.element is not None and step.key == step.element.keep:
+                self._keep(step.element, text)
+
+    def _learn(self, walked: bytes) -> None:
+        if self._entry is None or not (self._plain and self._is_between_entries) or len(self._shapes) >= MOST_SHAPES:
+            return
+        begin = walked.rfind(self._closing.replace(b"/", b""))
+        if begin >= 0 and (shape := learn(walked[begin:], self._entry, self._namespace or "")):
+            self._shapes.insert(0, shape)
+
     def _parse(self, chunk: bytes, *, last: bool) -> None:
+        self._fed += len(chunk)
         try:
             self._parser.Parse(chunk, last)
         except expat.ExpatError as trouble:
@@ -138,6 +203,9 @@ class Walker:
         why = "the file declares a document type, which no bank file does; do not open it, ask the bank"
         raise self.refuse(StatementRefusal.DOCTYPE, why)
 
+    def _declaration(self, _: str, encoding: str | None, __: int) -> None:
+        self._plain = encoding is None or encoding.lower() in _LIKE_ASCII
+
     def _start(self, name: str, attributes: dict[str, str]) -> None:
         if self._unseen:
             self._unseen += 1
@@ -147,7 +215,7 @@ class Walker:
         element = self._element.inside.get(name)
         if element is None:
             if self._element is not _NOTHING:
-                self._unseen = 1
+                self._pass_over(self._element)
                 return
             element = self._outermost(name)
         self._above.append(self._element)
@@ -159,7 +227,12 @@ class Walker:
         if element.begin is not None:
             element.begin()
 
-    def _end(self, _: str) -> None:
+    def _pass_over(self, outside: Element) -> None:
+        if outside.keep is not None and not outside.inside:
+            raise self.refuse(StatementRefusal.NOT_A_STATEMENT, "an element stands where the standard has a text")
+        self._unseen = 1
+
+    def _end(self, name: str) -> None:
         if self._unseen:
             self._unseen -= 1
             return
@@ -172,6 +245,10 @@ class Walker:
                 self._keep(element, text)
         if element.end is not None:
             element.end()
+            if element.repeats:
+                self._entry = element
+                self._closing = b"</%s>" % name.rpartition(BETWEEN)[2].encode()
+                self._closed_at = self._parser.CurrentByteIndex
         self._element = self._above.pop()
 
     def _keep(self, element: Element, text: str) -> None:
@@ -188,7 +265,7 @@ class Walker:
 
     def _outermost(self, name: str) -> Element:
         """The element of `Document`, then of the one inside it, which says what message this is."""
-        namespace, _, local = name.rpartition(_BETWEEN)
+        namespace, _, local = name.rpartition(BETWEEN)
         if self._namespace is None:
             if local != "Document":
                 why = "the outermost element is not Document; this is not a file of ISO 20022"
@@ -202,30 +279,3 @@ class Walker:
             raise self.refuse(StatementRefusal.WRONG_NAMESPACE, why)
         self._body = self._elements_of(self, namespace, local)
         return self._body
-
-
-def qualified(element: Element, namespace: str) -> Element:
-    """Put the namespace before all names under an element, in place: names are compared whole, so one look-up each."""
-    if namespace:
-        element.inside = {
-            f"{namespace}{_BETWEEN}{name}": qualified(inside, namespace) for name, inside in element.inside.items()
-        }
-    return element
-
-
-_STEP = re.compile(r"[A-Za-z0-9]+")
-
-
-def put(root: Element, path: str) -> Element:
-    """Give the element at a path such as `Refs/EndToEndId`, made where it is not there yet."""
-    for name in _STEP.findall(path):
-        root = root.inside.setdefault(name, Element())
-    return root
-
-
-def keep(root: Element, record: Record, paths: Mapping[str, str], *, many: bool = False) -> None:
-    """Keep the texts at paths below an element in a record, by name; of alternative paths, parted by spaces, one is."""
-    for name, alternatives in paths.items():
-        for path in alternatives.split():
-            element = put(root, path)
-            element.record, element.keep, element.many = record, name, many
