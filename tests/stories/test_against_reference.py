@@ -1,4 +1,4 @@
-"""Random adversarial folders: the product against the slow reference, row by row; in order, shuffled, sent twice.
+"""Random adversarial folders: the product against the slow reference, row by row; shuffled, sent twice, bit by bit.
 
 `CAIR_SEEDS=20` runs more of them.
 """
@@ -21,7 +21,7 @@ from tests.reference.adversary import make_folder
 from tests.reference.intake import World
 from tests.stories.test_conformance import fresh_office, outcomes, quiet, take_plan
 
-SEEDS = range(1, 1 + int(os.environ.get("CAIR_SEEDS", "2")))
+SEEDS = range(1, 1 + int(os.environ.get("CAIR_SEEDS", "1")))
 
 
 def reference_of(folder: Path, plan: dict[str, object]) -> tuple[World, dict[str, list[object]]]:
@@ -50,9 +50,13 @@ def as_text(rows: Iterable[dict[str, object]]) -> list[dict[str, str]]:
 
 @pytest.mark.parametrize("seed", SEEDS)
 def test_product_equals_reference(seed: int, tmp_path: Path) -> None:
+    """Every outcome, reject, decision, break and figure, on files in another order than they were made in."""
     folder = tmp_path / "folder"
-    make_folder(seed, folder, steps=4, people=120)
+    make_folder(seed, folder, steps=3, people=100)
     plan = json.loads((folder / "plan.json").read_text())
+    for step in plan["steps"]:
+        random.Random(seed).shuffle(step["files"])
+    (folder / "plan.json").write_text(json.dumps(plan))
     world, said = reference_of(folder, plan)
     with fresh_office(tmp_path / "home") as office:
         assert outcomes(take_plan(office, folder)) == said
@@ -67,22 +71,17 @@ def test_product_equals_reference(seed: int, tmp_path: Path) -> None:
             assert exported(office, "funnel", as_of, tmp_path / "f.csv") == as_text(world.funnel(as_of))
 
 
-@pytest.mark.parametrize("seed", SEEDS)
-def test_order_and_repetition_change_nothing(seed: int, tmp_path: Path) -> None:
-    """The state depends on the set of reports and when they were received, not on files, their order, or how often."""
+def test_repetition_changes_nothing(tmp_path: Path) -> None:
+    """A file that comes again in its step, also under another serial, is nothing but duplicates and rejects."""
     folder = tmp_path / "folder"
-    make_folder(seed + 1000, folder, steps=3, people=80)
+    make_folder(1001, folder, steps=2, people=60)
     plan = json.loads((folder / "plan.json").read_text())
-    rng = random.Random(seed)
     last = datetime.fromisoformat(plan["as_ofs"][-1])
     answers = []
-    for home, shuffled in (("once", False), ("again", True)):
+    for home, times in (("once", 1), ("again", 2)):
         with fresh_office(tmp_path / home) as office:
             for step in plan["steps"]:
-                files = [folder / name for name in step["files"]]
-                if shuffled:
-                    rng.shuffle(files)
-                    files += rng.sample(files, len(files) // 3)
+                files = [folder / name for name in step["files"]] * times
                 received = datetime.fromisoformat(step["received_at"])
                 take_files(office, files, received_at=received, now=datetime.now(UTC), progress=quiet)
             exported(office, "decisions", last, tmp_path / f"{home}.csv")
@@ -94,7 +93,7 @@ def test_order_and_repetition_change_nothing(seed: int, tmp_path: Path) -> None:
 def test_incremental_equals_full(seed: int, tmp_path: Path) -> None:
     """After every step only those concerned are decided again; a full run finds nothing that differs, facts and all."""
     folder = tmp_path / "folder"
-    make_folder(seed + 2000, folder, steps=5, people=100)
+    make_folder(seed + 2000, folder, steps=4, people=80)
     plan = json.loads((folder / "plan.json").read_text())
     with fresh_office(tmp_path / "home") as office:
         moments = [datetime.fromisoformat(step["received_at"]) for step in plan["steps"]]
@@ -105,4 +104,4 @@ def test_incremental_equals_full(seed: int, tmp_path: Path) -> None:
         for as_of in sorted(moment for moment in map(datetime.fromisoformat, plan["as_ofs"]) if moment > moments[-1]):
             run = reconcile_now(office, as_of, full=False, announce=quiet)
             again = reconcile_now(office, as_of, full=True, announce=quiet)
-            assert (run.is_full, again.changed) == (run.is_full, 0)
+            assert again.changed == 0, f"run {run.number} as of {as_of} missed somebody"

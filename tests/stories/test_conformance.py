@@ -59,7 +59,9 @@ def test_folder_gives_what_the_pages_say(name: str, tmp_path: Path) -> None:
         assert outcomes(take_plan(office, folder)) == json.loads((folder / "expected/outcomes.json").read_text())
         later = datetime.now(UTC)
         export_rows(office, "rejects", tmp_path / "rejects.csv", as_of=later, announce=quiet)
-        shown = [{k: v for k, v in row.items() if k not in ("message", "raw")} for row in rows(tmp_path / "rejects.csv")]
+        shown = [
+            {k: v for k, v in row.items() if k not in ("message", "raw")} for row in rows(tmp_path / "rejects.csv")
+        ]
         assert shown == rows(folder / "expected/rejects.csv")
         for number, as_of in enumerate(json.loads((folder / "plan.json").read_text())["as_ofs"], 1):
             for what in ("decisions", "breaks", "funnel"):
