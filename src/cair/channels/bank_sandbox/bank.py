@@ -274,7 +274,8 @@ class Bank:
         if not entries:
             echo = {name: value for name, value in fields.items() if name == "originalPartnerReferenceNo"}
             raise Refused(Case(404, "01", fields=echo))
-        return Case(200, "00", fields=_state(entries[-1], text_of(fields, "serviceCode")))
+        said = _state(entries[-1], text_of(fields, "serviceCode"))
+        return Case(200, "00", fields=said if partner.tells_details else {**said, "additionalInfo": {}})
 
     def _balance(self, partner: Partner, fields: Mapping[str, object]) -> Case:
         left = _money(self.ledger.balance(partner.name, partner.funds_idr))

@@ -141,7 +141,9 @@ class Ledger:
         self._path = path
         self._guard = threading.RLock()
         self._db = _connect(path)
-        self._db.executescript("PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL;" + _SCHEMA + _GUARDS)
+        self._db.executescript(
+            "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA cache_size = -131072;" + _SCHEMA + _GUARDS
+        )
 
     def close(self) -> None:
         """Close the file."""

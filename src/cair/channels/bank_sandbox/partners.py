@@ -54,6 +54,7 @@ class Partner:
     :ivar funds_idr: the programme's balance before the first entry.
     :ivar opens: hours (Jakarta) in which payments are taken; equal to `closes`: always.
     :ivar calls_per_second: beyond it 429 (0: no limit).
+    :ivar tells_details: inquiries of state say in `additionalInfo` why a payment failed.
     :ivar words: own wording of answers (see `Case.answer`).
     """
 
@@ -83,6 +84,7 @@ class Partner:
     status_needs_external_id: bool = False
     notice_means_pending: bool = False
     pending_seconds: float = 2.0
+    tells_details: bool = True
     clock_tolerance_seconds: float = 0.0
     reference_days: int = 60
     status_days: int = 3650
