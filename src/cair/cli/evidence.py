@@ -71,5 +71,3 @@ def _show(result: Intake, lang: str) -> None:
     for name, reason, why in result.refused:
         sys.stdout.write(f"\n{name}: {word('refusal', reason, lang=lang)} ({reason}): {why}.\n")
         sys.stdout.write(f"  {remedy('refusal', reason, lang=lang)}\n")
-
-

@@ -36,7 +36,9 @@ def add(
     scope: Annotated[Scope, typer.Option("--scope", help="Whom it covers.")],
     owner: Annotated[str, typer.Option("--owner", help="Who can lift it.")],
     value: Annotated[str | None, typer.Option("--value", help="Card number, wave, region code, partner.")] = None,
-    expected_end: Annotated[str | None, typer.Option("--expected-end", metavar="DATE", help="Day it should end.")] = None,
+    expected_end: Annotated[
+        str | None, typer.Option("--expected-end", metavar="DATE", help="Day it should end.")
+    ] = None,
     reference: Annotated[str | None, typer.Option("--ref", help="Reference; made if not given.")] = None,
     reason: Reason = None,
     as_json: AsJson = False,

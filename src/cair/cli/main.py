@@ -44,11 +44,19 @@ def main() -> None:
     except BrokenPipeError:
         raise SystemExit(1) from None
     except OSError as error:
-        end(1, f"{error.filename or 'a file'}: {error.strerror}. Mend it and give the same command again.", as_json=as_json)
+        end(
+            1,
+            f"{error.filename or 'a file'}: {error.strerror}. Mend it and give the same command again.",
+            as_json=as_json,
+        )
     except Exception as error:  # noqa: BLE001 - the last door: nobody is shown a traceback
         if _is_expected(error):
             end(2 if type(error).__name__ == "UnableToReceiveThen" else 1, str(error), as_json=as_json)
-        end(1, f"A mistake in the program itself: {_place(error)}. Nothing was half done. Please report it.", as_json=as_json)
+        end(
+            1,
+            f"A mistake in the program itself: {_place(error)}. Nothing was half done. Please report it.",
+            as_json=as_json,
+        )
 
 
 if __name__ == "__main__":

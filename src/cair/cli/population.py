@@ -58,5 +58,3 @@ def demo(
     document = run_demo(people=people, seed=seed, until=_day(until), lang=language(lang), quiet=as_json, clock=now)
     if as_json:
         show_json(document)
-
-

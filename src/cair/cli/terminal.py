@@ -7,7 +7,8 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from datetime import UTC, date, datetime, time as clock, timedelta
+from datetime import UTC, date, datetime, timedelta
+from datetime import time as clock
 from typing import Annotated, Any, Literal, NoReturn
 
 import typer
@@ -81,7 +82,7 @@ def office() -> Iterator[Office]:
 def progress(title: str) -> Iterator[Callable[[str, int, int], None]]:
     """Show a bar on a terminal once something takes more than a second; elsewhere nothing."""
     if not sys.stderr.isatty():
-        yield lambda text, done, total: None
+        yield lambda *_: None
         return
     from rich.console import Console
     from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn

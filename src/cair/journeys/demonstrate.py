@@ -74,9 +74,7 @@ def mark_stage(office: Office, *, people: int, seed: int) -> None:
 
 def make_files(office: Office, *, people: int, seed: int, until: date, announce: Announce) -> Path:
     """Make the partners' files; give the plan that says when each was received."""
-    return simulate_files(
-        office.home / FILES, people=people, seed=seed, until=until, faults=0.004, progress=announce
-    )
+    return simulate_files(office.home / FILES, people=people, seed=seed, until=until, faults=0.004, progress=announce)
 
 
 def take_plan(office: Office, plan: Path, *, now: datetime, announce: Announce) -> Intake:

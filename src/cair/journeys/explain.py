@@ -82,7 +82,13 @@ def _training(rows: dict[str, Rows]) -> dict[str, object] | None:
         return None
     training = rows["training"][0]
     sides = []
-    for side, letter in {"purchase": "p", "redemption": "r", "completion": "c", "confirmation": "k", "review": "v"}.items():
+    for side, letter in {
+        "purchase": "p",
+        "redemption": "r",
+        "completion": "c",
+        "confirmation": "k",
+        "review": "v",
+    }.items():
         if training[f"{letter}_known_at"] is None:
             continue
         told = {"side": side, "partner": training[f"{letter}_partner"]}

@@ -49,5 +49,3 @@ def look_back(office: Office, as_of: datetime, *, announce: Announce) -> dict[st
         rows = answer.rows("SELECT state, count(*) AS people FROM given_decisions GROUP BY state ORDER BY state")
     states = {str(row["state"]): row["people"] for row in rows}
     return {"as_of": instant_text(moment), "decided": sum(int(str(n)) for n in states.values()), "states": states}
-
-

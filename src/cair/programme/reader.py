@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date
 from functools import cache
+from importlib.metadata import version
 from importlib.resources import files
 from itertools import islice
 
@@ -98,15 +99,13 @@ def default_rulebook() -> Rulebook:
 def rulebooks_version() -> str:
     """Name the version of the law that a decision was made under: the pinned calendar and the newest rulebook."""
     newest = max(str(entry["effective_from"]) for entry in _read("rulebooks.yaml").values() if isinstance(entry, dict))
-    return f"{newest}/holidays-{holidays.__version__}"
+    return f"{newest}/holidays-{version('holidays')}"
 
 
 @cache
 def days_off() -> frozenset[int]:
     """Give the day numbers of Indonesian public holidays and joint leave (decisions, section 1)."""
-    found = holidays.country_holidays(
-        "ID", categories=("public", "government"), years=range(FIRST_YEAR, LAST_YEAR + 1)
-    )
+    found = holidays.country_holidays("ID", categories=("public", "government"), years=range(FIRST_YEAR, LAST_YEAR + 1))
     return frozenset(day_number(day) for day in found)
 
 

@@ -32,13 +32,13 @@ _ONCE = {"reach_figures": "SELECT measure, dimension, value, count FROM reach_fi
 
 EXPORTED = {
     "decisions": (
-        f"{card('card_number')} AS card_number, benefit, state, reason, detail, whose_move, partner, "
-        f"{instant('since')} AS since, {day('due_day')} AS due_on, amount_idr, redeem_code, NULL::VARCHAR AS order_ref",
+        f"""{card("card_number")} AS card_number, benefit, state, reason, detail, whose_move, partner,
+        {instant("since")} AS since, {day("due_day")} AS due_on, amount_idr, redeem_code, NULL::VARCHAR AS order_ref""",
         "card_number, benefit",
     ),
     "breaks": (
-        f"redeem_code, kind, whose_move, partner, {instant('since')} AS since, {day('due_day')} AS due_on, "
-        f"{card('card_number')} AS card_number",
+        f"""redeem_code, kind, whose_move, partner, {instant("since")} AS since, {day("due_day")} AS due_on,
+        {card("card_number")} AS card_number""",
         "redeem_code, precedence",
     ),
 }
@@ -95,9 +95,7 @@ def answers(office: Office, as_of: int, *tables: str, announce: Announce) -> Ite
         yield Answers(engine, as_of)
 
 
-def gather(
-    engine: duckdb.DuckDBPyConnection, segments: Segments, as_of: int, *tables: str, announce: Announce
-) -> None:
+def gather(engine: duckdb.DuckDBPyConnection, segments: Segments, as_of: int, *tables: str, announce: Announce) -> None:
     """Decide everybody on segments and gather the parts of each table as `given_<table>`."""
     steps = [_TAKEN[table][0] if table in _TAKEN else table for table in tables]
     with decided_on_segments(engine, segments, as_of, *steps, announce=announce) as turns:

@@ -43,9 +43,7 @@ def audit(engine: duckdb.DuckDBPyConnection, *, people: int) -> list[str]:
     return troubles
 
 
-def decide_everybody(
-    office: Office, as_of: int, *, until: int, announce: Announce
-) -> tuple[int, pa.Table, list[str]]:
+def decide_everybody(office: Office, as_of: int, *, until: int, announce: Announce) -> tuple[int, pa.Table, list[str]]:
     """Decide everybody on segments; give how many, the decisions that differ from what is stored, and what is wrong."""
     with session(office.home) as engine:
         segments = Segments(office.home)

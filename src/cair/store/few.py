@@ -52,7 +52,10 @@ class FewPeople:
     def _facts(self, cards: list[int]) -> dict[str, Rows]:
         with without_values():
             purchases = self._fetch("purchases", PURCHASES_OF, cards=cards, codes=[])
-            codes, everyone = _column("purchases", "redeem_code", purchases), _column("purchases", "card_number", purchases)
+            codes, everyone = (
+                _column("purchases", "redeem_code", purchases),
+                _column("purchases", "card_number", purchases),
+            )
             completions = self._fetch("completions", COMPLETIONS_OF, codes=codes)
             sharing = sorted(set(_column("completions", "redeem_code", completions)) - set(codes))
             if sharing:
@@ -62,7 +65,11 @@ class FewPeople:
             facts["accounts"] = self._fetch("accounts", BY_CARD, cards=cards)
             for feed in ("redemptions", "activities", "confirmations", "reviews"):
                 facts[feed] = self._fetch(feed, BY_CODE, codes=codes)
-            for feed, reference in (("messages", "message_ref"), ("contacts", "contact_ref"), ("revocations", "revocation_ref")):
+            for feed, reference in (
+                ("messages", "message_ref"),
+                ("contacts", "contact_ref"),
+                ("revocations", "revocation_ref"),
+            ):
                 query = BY_REFERENCE.replace("{reference}", reference).replace("{tie}", "card_number")
                 facts[feed] = self._fetch(feed, query.replace("{param}", "cards"), cards=cards)
             query = BY_REFERENCE.replace("{reference}", "resolution_ref").replace("{tie}", "redeem_code")

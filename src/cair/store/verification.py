@@ -58,7 +58,8 @@ def lines_add_up(office: Office) -> Verified:
     with without_values(), office.database.connect(autocommit=True) as connection:
         row = connection.execute(sql).fetchone()
         files = connection.execute(uneven).fetchone()
-    assert row is not None and files is not None, "an aggregate has one row"
+    assert row is not None, "an aggregate has one row"
+    assert files is not None, "a count has one row"
     return Verified(
         "lines received = outcomes recorded",
         row[2] == 0 and files[0] == 0,
@@ -122,7 +123,9 @@ def decisions_replay(office: Office, announce: Announce) -> Verified:
     """Decide again as of the newest run, on what it had seen, and compare with what is stored, facts and all (T5)."""
     name = "stored decisions can be made again"
     with without_values(), office.database.connect(autocommit=True) as connection:
-        row = connection.execute("SELECT number, as_of, taken_in, rulebooks FROM run ORDER BY number DESC LIMIT 1").fetchone()
+        row = connection.execute(
+            "SELECT number, as_of, taken_in, rulebooks FROM run ORDER BY number DESC LIMIT 1"
+        ).fetchone()
     if row is None:
         return Verified(name, True, "nothing was stored yet")
     number, as_of, until, law = row
@@ -141,9 +144,7 @@ def decisions_replay(office: Office, announce: Announce) -> Verified:
     return Verified(name, differ == 0 and decided == stored, told)
 
 
-def _decide_again(
-    engine: duckdb.DuckDBPyConnection, segments: Segments, as_of: int, announce: Announce
-) -> int:
+def _decide_again(engine: duckdb.DuckDBPyConnection, segments: Segments, as_of: int, announce: Announce) -> int:
     with decided_on_segments(engine, segments, as_of, "decisions", announce=announce) as turns:
         for place, _ in enumerate(turns):
             engine.execute(f"{'CREATE TEMP TABLE decided AS' if place == 0 else 'INSERT INTO decided'} {DECIDED}")

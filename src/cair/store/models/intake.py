@@ -13,7 +13,9 @@ class IntakeFile(models.Model):
     name = models.TextField(db_collation=BINARY)
     feed = models.TextField(db_collation=BINARY, blank=True)
     partner = models.TextField(db_collation=BINARY, blank=True)
-    sha256 = models.TextField(db_collation=BINARY, db_comment="SHA-256 of the bytes as received, in hex; empty if none.")
+    sha256 = models.TextField(
+        db_collation=BINARY, db_comment="SHA-256 of the bytes as received, in hex; empty if none."
+    )
     size_bytes = models.BigIntegerField()
     received_at = models.DateTimeField()
     refusal = models.TextField(db_collation=BINARY, blank=True, db_comment="Why it was refused whole; empty: taken in.")

@@ -60,7 +60,10 @@ def _write(office: Office, path: Path, rows: Iterator[tuple[object, ...]], colum
     with session(office.home, threads=1) as engine:
         engine.execute("SET preserve_insertion_order = true")
         engine.register("exported", pa.RecordBatchReader.from_batches(schema, _batches(rows, schema)))
-        names = ", ".join(f'nullif("{name}", \'\') AS "{name}"' if kind == pa.string() else f'"{name}"' for name, kind in columns.items())
+        names = ", ".join(
+            f'nullif("{name}", \'\') AS "{name}"' if kind == pa.string() else f'"{name}"'
+            for name, kind in columns.items()
+        )
         return write_rows(engine, f"SELECT {names} FROM exported", path)
 
 

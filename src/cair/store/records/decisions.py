@@ -26,11 +26,11 @@ _FACTS = (
 )  # fmt: skip
 """What a decision is made from, beside the law: which reports, and what holds, breaks and activities say."""
 
-FAILING = " | ".join(f"(CASE WHEN {passing(reason)} THEN 0 ELSE {1 << place} END)" for place, reason in enumerate(Reason))
+FAILING = " | ".join(
+    f"(CASE WHEN {passing(reason)} THEN 0 ELSE {1 << place} END)" for place, reason in enumerate(Reason)
+)
 FACTS_HASH = (
-    "left(sha256(concat("
-    + ", chr(0), ".join(f"coalesce({name}::VARCHAR, '')" for name in _FACTS)
-    + ")), 32)::UUID"
+    "left(sha256(concat(" + ", chr(0), ".join(f"coalesce({name}::VARCHAR, '')" for name in _FACTS) + ")), 32)::UUID"
 )
 DECIDED = f"""
     SELECT card_number, benefit, state, reason, detail, whose_move, partner, make_timestamptz(since) AS since,
