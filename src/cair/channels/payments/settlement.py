@@ -114,7 +114,7 @@ class StatementRefusal(StrEnum):
     FIELD_COUNT = "FIELD_COUNT"
     """A line has more or fewer fields than the mapping says."""
     NOT_TEXT = "NOT_TEXT"
-    """Bytes that are not of the encoding the mapping names."""
+    """Bytes that are not of the encoding they should have, or an encoding that is not read here."""
 
 
 class UnableToReadStatement(Exception):

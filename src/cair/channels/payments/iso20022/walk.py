@@ -57,7 +57,7 @@ class Walker:
     def run(self) -> Iterator[None]:
         """Read the file, coming back after every chunk.
 
-        :raises UnableToReadStatement: TRUNCATED, NOT_WELL_FORMED, DOCTYPE, TOO_DEEP, TOO_LONG, REPEATED_ELEMENT,
+        :raises UnableToReadStatement: TRUNCATED, NOT_WELL_FORMED, NOT_TEXT, DOCTYPE, TOO_DEEP, TOO_LONG, REPEATED_ELEMENT,
             NOT_A_STATEMENT, UNREADABLE, and what the happenings raise.
         """
         self._parser.buffer_text = True
@@ -182,6 +182,11 @@ class Walker:
                 raise UnableToReadStatement(StatementRefusal.TRUNCATED, why) from None
             why = f"{place}: not well-formed XML ({said}); ask the bank for the file as it was made"
             raise UnableToReadStatement(StatementRefusal.NOT_WELL_FORMED, why) from None
+        except (ValueError, LookupError):
+            if self._namespace is not None:
+                raise
+            why = "the file names an encoding that is not read here; ask the bank for UTF-8"
+            raise self.refuse(StatementRefusal.NOT_TEXT, why) from None
 
     def _check_limits(self) -> None:
         held = self._fed - max(self._parser.CurrentByteIndex, 0)
