@@ -185,6 +185,26 @@ def test_the_body_decides_and_what_cannot_be_read_is_unknown(status, body, actio
         assert len(partner.calls) == 1, "one call, whatever the answer"
 
 
+@pytest.mark.parametrize(
+    ("body", "action"),
+    [
+        ({"originalPartnerReferenceNo": "another-1"}, Action.ASK_STATUS),
+        ({"amount": {"value": "600001.00", "currency": "IDR"}}, Action.ALARM),
+        ({"amount": {"value": "600000.00", "currency": "IDR"}}, Action.BOOKED),
+        ({}, Action.BOOKED),
+    ],
+)
+def test_an_answer_about_another_payment_settles_nothing(body, action):
+    said = {"responseCode": "2003600", "latestTransactionStatus": "00", **body}
+    with _partner(200, json.dumps(said).encode()) as (url, _), _rail(url) as rail:
+        sent = Sent(first_at=NOW, last_at=NOW, external_id="1")
+        assert rail.ask(order_of("bank-uji"), external_id="1", sent=sent, now=NOW).action is action
+    sent_to_another = b'{"responseCode":"2001700","partnerReferenceNo":"another-1"}'
+    with _partner(200, sent_to_another) as (url, _), _rail(url) as rail:
+        answer = rail.send(order_of("bank-uji"), external_id="1", now=NOW, sent_before=False)
+        assert answer.action is Action.ASK_STATUS
+
+
 def test_a_partner_that_is_not_there_is_unknown_for_payments_with_a_key_and_not_called_without_a_token():
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))

@@ -7,17 +7,25 @@ import sqlite3
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, HTTPServer
+from pathlib import Path
 from threading import Thread
 
 import httpx
 import pytest
+from lxml import etree
 
+from cair.channels.bank_sandbox.faults import Fault, Switches, UnableToSetFault
+from cair.channels.bank_sandbox.states import State
+from cair.channels.payments.iso20022.reading import read_statement
 from cair.channels.payments.rail import Action, Sent
+from cair.channels.payments.settlement import Proof, Status
 from cair.channels.payments.snap.notices import UnableToTrustNotice, read_notice
 from cair.kernel.identity import Secret
 from cair.kernel.remedies import BankReason
 from tests.channels.snap.conftest import AMOUNT, external_id, order_of
 
+XSD = Path(__file__).parents[1] / "iso20022" / "xsd" / "camt.053.001.08.xsd"
+SCHEMA = etree.XMLSchema(etree.parse(XSD))
 PARTNERS = ["bank-rotan", "dompet-pandan", "dompet-kemiri", "dompet-serai"]
 
 
@@ -183,6 +191,15 @@ def test_too_many_calls_and_a_refused_token(sandbox):
     assert sandbox.send(order).action is Action.BOOKED
 
 
+def test_one_old_token_refused_to_many_threads_does_not_stop_the_rail(sandbox):
+    sandbox.send(order_of("dompet-pandan"))
+    sandbox.fault("token_refused", times=8)
+    with ThreadPoolExecutor(8) as threads:
+        answers = list(threads.map(lambda _: sandbox.check(order_of("dompet-pandan")).certain, range(8)))
+    assert answers == [False] * 8
+    assert sandbox.send(order_of("dompet-pandan")).action is Action.BOOKED
+
+
 def test_a_denied_repetition_says_nothing_of_the_first_call(sandbox):
     for fault in ("too_many", "token_refused"):
         sandbox.fault(fault)
@@ -312,6 +329,23 @@ def test_a_batch_is_booked_with_a_result_a_line(sandbox):
     assert sandbox.office("GET", "entries/dompet-kemiri").text == before
 
 
+def test_lots_hang_on_the_seed_and_the_call_alone():
+    def struck(seed: int) -> list[bool]:
+        switches = Switches(seed)
+        switches.add({"fault": "drop_after", "share": 0.3, "service": "17"})
+        return [bool(switches.strike("p", "17", "r", str(call))) for call in range(1_000)]
+
+    assert struck(1) == struck(1) != struck(2)
+    assert 250 < sum(struck(1)) < 350
+    with pytest.raises(UnableToSetFault):
+        Switches().add({"fault": "nonsense"})
+
+
+def test_the_page_about_the_sandbox_names_every_state_and_fault():
+    page = (Path(__file__).parents[3] / "docs" / "bank-sandbox.md").read_text(encoding="utf-8")
+    assert [word for word in (*State, *Fault) if f"`{word}`" not in page] == []
+
+
 def test_the_office_opens_to_its_token_only(sandbox):
     for headers in ({}, {"Authorization": "Bearer guess"}):
         assert httpx.get(f"{sandbox.url}/admin/entries", headers=headers).status_code == 401
@@ -355,20 +389,26 @@ def test_notices_are_signed_and_may_come_twice(tmp_path, sandbox):
 
 
 def test_statements_hold_every_booking_and_sum_up(sandbox):
+    partner, page = "dompet-serai", "statements/dompet-serai/2031-05-05"
     sandbox.office("POST", "clock", {"now": "2031-05-05T10:00:00+07:00"})
-    orders = [order_of("dompet-serai") for _ in range(3)]
+    orders = [order_of(partner) for _ in range(3)]
     for order in orders:
         sandbox.send(order)
-    sandbox.office("POST", "returns", {"partner": "dompet-serai", "reference": orders[0].reference, "reason": "AC04"})
-    text = sandbox.office("GET", "statements/dompet-serai/2031-05-05.csv").text
-    lines = list(csv.DictReader(io.StringIO(text)))
+    sandbox.office("POST", "returns", {"partner": partner, "reference": orders[0].reference, "reason": "AC04"})
+    lines = list(csv.DictReader(io.StringIO(sandbox.office("GET", f"{page}.csv").text)))
     assert [line["direction"] for line in lines] == ["DEBIT"] * 3 + ["CREDIT"]
     assert {line["reference"] for line in lines} == {order.reference for order in orders}
     assert int(lines[0]["balance_idr"]) - int(lines[-1]["balance_idr"]) == AMOUNT
-    camt = sandbox.office("GET", "statements/dompet-serai/2031-05-05.xml")
-    assert camt.headers["content-type"] == "application/xml"
-    assert all(f"<EndToEndId>{order.reference}</EndToEndId>" in camt.text for order in orders)
-    assert "<NbOfNtries>4</NbOfNtries>" in camt.text
+    camt = sandbox.office("GET", f"{page}.xml").content
+    SCHEMA.assertValid(etree.fromstring(camt))
+    reading = read_statement(io.BytesIO(camt))
+    read = list(reading)
+    assert [(line.reference, line.amount, line.status) for line in read] == [
+        *[(order.reference, AMOUNT, Status.BOOKED) for order in orders],
+        (orders[0].reference, AMOUNT, Status.RETURNED),
+    ]
+    assert read[-1].reason is BankReason.ACCOUNT_CLOSED
+    assert reading.totals.proofs == [Proof.BALANCES]
     empty = sandbox.office("GET", "statements/dompet-serai/2031-05-04.csv").text.splitlines()
     assert len(empty) == 1
 

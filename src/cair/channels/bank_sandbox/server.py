@@ -61,6 +61,7 @@ def serve(folder: Path, *, host: str = "127.0.0.1", port: int = 8090, profiles: 
         )
         server.serve(target_loader=partial(_load, folder), wrap_loader=False)
     finally:
+        (folder / "address").unlink(missing_ok=True)
         os.close(lock)
 
 

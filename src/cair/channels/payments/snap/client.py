@@ -4,7 +4,7 @@ import json
 import threading
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from types import TracebackType
 from typing import Any, Self
@@ -32,6 +32,12 @@ class _Token:
     until: datetime
     proven: bool = False
     """An answer other than 401 came for a call that carried it."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Heard:
+    reply: Reply
+    keys_are_wrong: bool
 
 
 class _NoToken(Exception):
@@ -80,9 +86,10 @@ class SnapRail:
         """Ask whether the order's account exists and can receive its amount, and for its holder's name."""
         service, body = _account_inquiry(self._profile, order, now)
         try:
-            reply = self._call(service, body, external_id=external_id, now=now)
+            heard = self._call(service, body, external_id=external_id, now=now)
         except _NoToken as trouble:
             return AccountAnswer(certain=False, code=trouble.code, raw_code=trouble.raw_code)
+        reply = heard.reply
         certain, code, reason = actions.reason_of_account(reply, self._reasons)
         name = next((text for text in map(reply.text, _HOLDER_NAMES) if text), None)
         return AccountAnswer(
@@ -97,31 +104,37 @@ class SnapRail:
         """Send one order once."""
         service, body = _transfer(self._profile, order, now)
         try:
-            reply = self._call(service, body, external_id=external_id, now=now)
+            heard = self._call(service, body, external_id=external_id, now=now)
         except _NoToken as trouble:
             action = Action.STOP_RAIL if trouble.refused else Action.RESEND_ALLOWED
             action = Action.ASK_STATUS if sent_before else action
             return Answer(action=action, code=trouble.code, raw_code=trouble.raw_code)
+        reply = _of_this(heard.reply, "partnerReferenceNo", order)
         answer = actions.after_sending(reply, sent_before=sent_before, details=self._reasons)
-        if self._refused_twice(reply) and answer.action is Action.RESEND_ALLOWED:
-            return Answer(action=Action.STOP_RAIL, code=answer.code, raw_code=answer.raw_code)
+        if heard.keys_are_wrong and answer.action is Action.RESEND_ALLOWED:
+            return replace(answer, action=Action.STOP_RAIL)
         return answer
 
     def ask(self, order: PaymentOrder, *, external_id: str, sent: Sent, now: datetime) -> Answer:
-        """Ask for the state of an order that was sent."""
+        """Ask for the state of an order that was sent; a state of another amount is an alarm."""
         service, body = _status(self._profile, order, sent)
+        quiet_period = self._profile.quiet_period
         try:
-            reply = self._call(service, body, external_id=external_id, now=now)
+            heard = self._call(service, body, external_id=external_id, now=now)
         except _NoToken as trouble:
-            reply = Reply(None)
-            answer = actions.after_asking(reply, sent=sent, now=now, quiet_period=self._profile.quiet_period)
-            return Answer(action=answer.action, code=trouble.code, raw_code=trouble.raw_code)
-        self._refused_twice(reply)
-        return actions.after_asking(
-            reply, sent=sent, now=now, quiet_period=self._profile.quiet_period, details=self._reasons
-        )
+            answer = actions.after_asking(Reply(None), sent=sent, now=now, quiet_period=quiet_period)
+            return replace(answer, code=trouble.code, raw_code=trouble.raw_code)
+        reply = _of_this(heard.reply, "originalPartnerReferenceNo", order)
+        answer = actions.after_asking(reply, sent=sent, now=now, quiet_period=quiet_period, details=self._reasons)
+        if answer.code.startswith("STATE_") and _is_of_another_amount(reply, order):
+            return replace(answer, action=Action.ALARM, code="OTHER_AMOUNT", reason=None)
+        return answer
 
-    def _call(self, service: Service, body: Mapping[str, object], *, external_id: str, now: datetime) -> Reply:
+    def _call(self, service: Service, body: Mapping[str, object], *, external_id: str, now: datetime) -> _Heard:
+        """Make one signed call.
+
+        :raises _NoToken: it needs a token, and none was given; the call was not made.
+        """
         profile, path = self._profile, self._profile.path(service)
         timestamp = _timestamp(now)
         raw = _compact(body)
@@ -135,15 +148,17 @@ class SnapRail:
         }
         if profile.origin:
             headers["ORIGIN"] = profile.origin
+        token = None
         if profile.with_token:
             token = self._current_token(now)
-            text = signing.text_with_token("POST", path, token, hashed, timestamp)
-            headers["Authorization"] = f"Bearer {token}"
+            text = signing.text_with_token("POST", path, token.value, hashed, timestamp)
+            headers["Authorization"] = f"Bearer {token.value}"
             headers["X-SIGNATURE"] = signing.sign_with_token(self._keys.client_secret.reveal(), text, profile.spelling)
         else:
             text = signing.text_without_token("POST", path, hashed, timestamp)
             headers["X-SIGNATURE"] = signing.sign_without_token(self._keys.private_key, text)
-        return self._post(path, raw, headers)
+        reply = self._post(path, raw, headers)
+        return _Heard(reply, self._keys_are_wrong(reply, token))
 
     def _post(self, path: str, raw: bytes, headers: Mapping[str, str]) -> Reply:
         try:
@@ -152,11 +167,11 @@ class SnapRail:
         except httpx.HTTPError:
             return Reply(None)
 
-    def _current_token(self, now: datetime) -> str:
+    def _current_token(self, now: datetime) -> _Token:
         with self._guard:
             if self._token is None or now >= self._token.until - _RENEWED_BEFORE:
                 self._token = self._new_token(now)
-            return self._token.value
+            return self._token
 
     def _new_token(self, now: datetime) -> _Token:
         """Ask for a token.
@@ -180,16 +195,30 @@ class SnapRail:
         seconds = int(lives) if lives.isascii() and lives.isdigit() and len(lives) < 7 else _TOKEN_LIVES
         return _Token(value, now + timedelta(seconds=seconds))
 
-    def _refused_twice(self, reply: Reply) -> bool:
-        """Note what an answer says of the token; True when one was refused that never worked: our keys are wrong."""
+    def _keys_are_wrong(self, reply: Reply, token: _Token | None) -> bool:
+        """Note what an answer says of the token of its call; True when one was refused that never worked."""
+        if reply.code is None:
+            return False
         with self._guard:
-            token = self._token
-            if reply.code is None or reply.code[0] != 401:
-                if token is not None and reply.code is not None:
+            if reply.code[0] != 401:
+                if token is not None:
                     token.proven = True
                 return False
-            self._token = None
+            if self._token is token:
+                self._token = None
             return token is None or not token.proven
+
+
+def _of_this(reply: Reply, name: str, order: PaymentOrder) -> Reply:
+    """The reply, unless it names another payment: then it answers somebody else, and is unreadable to us."""
+    named = (reply.fields or {}).get(name)
+    return reply if named in (None, "", order.reference) else Reply(reply.status)
+
+
+def _is_of_another_amount(reply: Reply, order: PaymentOrder) -> bool:
+    amount = (reply.fields or {}).get("amount")
+    value = amount.get("value") if isinstance(amount, Mapping) else None
+    return isinstance(value, str) and value != _amount(order)["value"]
 
 
 def _read(response: httpx.Response, timeout: float) -> Reply:
