@@ -67,14 +67,14 @@ def test_the_books_follow_whatever_the_evidence_says(steps: list[tuple[dict, lis
     names: list[str] = []
     for run, evidence in enumerate(steps):
         target = wanted(evidence)
-        moves = move_training(run, target, booked(book))
+        moves = move_training(str(run), target, booked(book))
         assert faults(moves) == []
         for leg in moves.legs.to_pylist():
             assert chart.account_named(leg["account"]).is_personal == (leg["card_number"] is not None)
         add(book, moves)
         names += moves.heads["event"].to_pylist()
         assert booked(book).equals(target)
-        assert move_training(run, target, booked(book)).heads.num_rows == 0
+        assert move_training(str(run), target, booked(book)).heads.num_rows == 0
     assert len(names) == len(set(names))
 
 
@@ -86,7 +86,7 @@ def test_a_training_from_grant_to_platform_and_the_rest_to_the_state() -> None:
         [(1_000_000, 0, 0, 0), (1_000_000, 0, 400_000, 0), (1_000_000, 0, 400_000, 1), (1_000_000, 600_000, 400_000, 1)]
     ):
         purchases = [(card, line, PLATFORMS[0], bought, bool(earned))] if bought else []
-        moves = move_training(run, wanted(({card: (line, granted, back)}, purchases)), booked(book))
+        moves = move_training(str(run), wanted(({card: (line, granted, back)}, purchases)), booked(book))
         add(book, moves)
         told.append([(head["code"], head["amount_idr"]) for head in moves.heads.to_pylist()])
     assert told == [

@@ -22,7 +22,15 @@ from cair.store.database import Database, UnableToUseDatabase, open_database, wi
 from cair.store.migrations import __path__ as migrations_path
 from cair.store.queries import ledger as books
 from cair.store.queries.invariants import MONEY_TABLES, check_invariants
-from cair.store.queries.releases import Release, decided_otherwise, read_items, read_release, releases
+from cair.store.queries.payments import payments
+from cair.store.queries.releases import (
+    Release,
+    decided_otherwise,
+    no_longer_due,
+    read_items,
+    read_release,
+    releases,
+)
 from cair.store.records import releases as records
 from cair.store.records.ledger import UnableToBook, add_transfers, appropriate
 from cair.store.records.payments import (
@@ -34,6 +42,7 @@ from cair.store.records.payments import (
     add_outcomes,
     add_sendings,
     claim,
+    put_in_file,
 )
 from cair.store.records.releases import UnableToApprove, UnableToPlan, UnableToRun, Wishes
 from cair.store.records.staff import (
@@ -188,7 +197,7 @@ def test_the_books_refuse_what_does_not_balance(paid: Database) -> None:
         (f"{TRANSFER}{posted.format(3)}", "transfer_pkey"),
         (f"{TRANSFER}{posted.format(8).replace(at, later)}", "transfer_instants"),
         (f"{TRANSFER}{posted.format(8).replace('5, 2', '-5, 2')}", "transfer_amount"),
-        (f"{TRANSFER}(8, {at}, 'x', 'pay_incentive', 'POSTED', 3, 600000, 0)", "transfer_settles_key"),
+        (f"{TRANSFER}(8, {at}, 'x', 'pay_incentive', 'POSTED', 3, 600000, 0)", "transfer_settles_once"),
         (f"{TRANSFER}(8, {at}, 'x', 'pay_incentive', 'VOIDED', 5, 599999, 0)", "transfer_settles_pending"),
         (f"{TRANSFER}(8, {at}, 'x', 'appropriate', 'VOIDED', 1, 6000000, 0)", "transfer_settles_pending"),
         (f"{TRANSFER}(8, {at}, 'x', 'pay_incentive', 'VOIDED', 9, 600000, 0)", "transfer_settles_earlier"),
@@ -533,6 +542,35 @@ def test_workers_share_and_a_sleeper_is_fenced_off(database: Database, vault: Va
     assert check_invariants(database) == []
 
 
+def test_a_file_takes_each_order_once(database: Database, vault: Vault) -> None:
+    fund(database, 10 * TRANCHE)
+    ordered(database, vault, due(range(1, 6)))
+    lease = timedelta(hours=1)
+
+    def filed(file_ref: str, limit: int, now: datetime) -> list[int]:
+        with database.connect() as connection:
+            return put_in_file(
+                connection, worker="w", partner="ovo", rail="csv", file_ref=file_ref, limit=limit, lease=lease, now=now
+            )["card_number"].to_pylist()
+
+    assert filed("one", 3, START) == [1, 2, 3]
+    assert filed("two", 9, START + lease) == [4, 5]
+    assert filed("three", 9, START + 9 * lease) == []
+    assert filed("one", 9, START + 9 * lease) == [1, 2, 3]
+    with database.connect() as connection:
+        again = claim(connection, worker="v", partner="ovo", limit=9, lease=lease, now=START + 9 * lease)
+    assert [each.first_at for each in again] == [START] * 3 + [START + lease] * 2
+    one, two, three, *_ = refs(database, 1)
+    ended(database, (one, 1, "PAID"), (two, 1, "FAILED"), (three, 1, "PAID"), (three, 1, "RETURNED"))
+    with database.connect() as connection:
+        found = payments(connection, cards=[1, 2, 3, 4, 9]).to_pylist()
+        assert payments(connection).num_rows == 5
+    assert [(each["state"], each["reason"]) for each in found] == [
+        ("PAID", None), ("FAILED", "ACCOUNT_CLOSED"), ("RETURNED", "ACCOUNT_CLOSED"), ("SENT", None),
+    ]  # fmt: skip
+    assert check_invariants(database) == []
+
+
 def test_staff_are_known_by_a_secret_that_is_not_kept(database: Database) -> None:
     with database.connect() as connection:
         secret = add_staff(connection, name="Ani", roles=OFFICER.roles, added_by="", now=START)
@@ -588,7 +626,7 @@ def test_training_money_is_booked_set_wise_and_never_above_its_appropriation(dat
 
     def follow(run: int) -> int:
         with database.connect() as connection:
-            moves = move_training(run, holdings(people, purchases), books.holdings(connection))
+            moves = move_training(str(run), holdings(people, purchases), books.holdings(connection))
             add_transfers(connection, moves, now=START)
             return moves.heads.num_rows
 
@@ -631,6 +669,8 @@ def test_what_would_be_decided_otherwise_is_listed(paid: Database) -> None:
                 "VALUES (3, 'TRANCHE_1', %s, %s, 'HELD', 'OWNER', 0, gen_random_uuid(), 8)", [run, state]
             )  # fmt: skip
     assert list(decided_otherwise(paid)) == [(three, 1, "HELD", "RELEASED")]
+    with paid.connect() as connection:
+        assert no_longer_due(connection, 1) == [(three, 1, "HELD")]
 
 
 DAMAGES = [

@@ -65,10 +65,12 @@ def _added_up(rows: pa.Table) -> pa.Table:
     return kept.sort_by([("account", "ascending"), ("card_number", "ascending")])
 
 
-def move_training(run: int, wanted: pa.Table, booked: pa.Table) -> Transfers:
+def move_training(run: str, wanted: pa.Table, booked: pa.Table) -> Transfers:
     """Give the transfers that take everybody from what is booked to what is wanted: at most one per line and event.
 
-    :param run: number of what called for it; with the event it names the transfers.
+    Millions of people are moved range by range of their card numbers, each range under a name of its own.
+
+    :param run: name of what called for it, as `17` or `17/3`; with the code it names the transfers.
     :param wanted: holdings of everybody concerned; :param booked: of the same people and accounts, as booked.
     """
     minus = booked.set_column(2, HOLDINGS.field(2), pc.negate(booked["held_idr"]))
@@ -77,7 +79,7 @@ def move_training(run: int, wanted: pa.Table, booked: pa.Table) -> Transfers:
     return together([part for line in lines for part in _moves_of_line(run, line, moved)])
 
 
-def _moves_of_line(run: int, line: str, moved: pa.Table) -> list[Transfers]:
+def _moves_of_line(run: str, line: str, moved: pa.Table) -> list[Transfers]:
     balance, reserved = chart.balance(line).name, chart.reserved(line).name
     state, free = chart.given_back(line, Purpose.TRAINING).name, chart.available(line, Purpose.TRAINING).name
     platforms = [
@@ -107,7 +109,7 @@ def _changes(moved: pa.Table, accounts: list[str]) -> pa.Table:
 
 
 def _both(
-    run: int, about: str, changes: pa.Table, codes: tuple[Code, Code], source: str, target: str
+    run: str, about: str, changes: pa.Table, codes: tuple[Code, Code], source: str, target: str
 ) -> list[Transfers]:
     """Move what grows from source to target, and what shrinks back, under a code for each way."""
     cards, amounts = changes["card_number"].combine_chunks(), changes["change"].to_numpy()

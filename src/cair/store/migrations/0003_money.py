@@ -697,10 +697,7 @@ class Migration(migrations.Migration):
                 ),
                 ("code", models.TextField(db_collation="C", db_comment="Why money moved.")),
                 ("stage", models.TextField(db_collation="C", db_comment="PENDING, POSTED or VOIDED.")),
-                (
-                    "settles",
-                    models.BigIntegerField(db_comment="The pending transfer that it settles.", null=True, unique=True),
-                ),
+                ("settles", models.BigIntegerField(db_comment="The pending transfer that it settles.", null=True)),
                 ("amount_idr", models.BigIntegerField(db_comment="Sum of the debits, whole rupiah.")),
                 ("legs", models.BigIntegerField(db_comment="Number of its legs.")),
             ],
@@ -716,6 +713,11 @@ class Migration(migrations.Migration):
                             _connector="OR",
                         ),
                         name="transfer_stage",
+                    ),
+                    models.UniqueConstraint(
+                        condition=models.Q(("settles__isnull", False)),
+                        fields=("settles",),
+                        name="transfer_settles_once",
                     ),
                     models.CheckConstraint(
                         condition=models.Q(("settles__lt", models.F("number")), ("settles", None), _connector="OR"),

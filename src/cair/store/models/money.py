@@ -41,7 +41,7 @@ class Transfer(models.Model):
     event = models.TextField(db_collation=BINARY, unique=True, db_comment="Name of the event: booked once.")
     code = _word("Why money moved.")
     stage = _word("PENDING, POSTED or VOIDED.")
-    settles = models.BigIntegerField(null=True, unique=True, db_comment="The pending transfer that it settles.")
+    settles = models.BigIntegerField(null=True, db_comment="The pending transfer that it settles.")
     amount_idr = models.BigIntegerField(db_comment="Sum of the debits, whole rupiah.")
     legs = models.BigIntegerField(db_comment="Number of its legs.")
 
@@ -57,6 +57,7 @@ class Transfer(models.Model):
                 | Q(stage="PENDING", settles__isnull=True, legs__gte=2)
                 | Q(stage__in=["POSTED", "VOIDED"], settles__isnull=False, legs=0),
             ),
+            UniqueConstraint(fields=["settles"], condition=Q(settles__isnull=False), name="transfer_settles_once"),
             CheckConstraint(name="transfer_settles_earlier", condition=Q(settles__lt=F("number")) | Q(settles=None)),
         ]
 

@@ -106,9 +106,12 @@ def _totals_of(line: str, by_name: dict[str, Balance]) -> dict[str, int]:
     }
 
 
-def holdings(connection: Connection) -> pa.Table:
-    """Give the training money everybody holds as booked, in the form of `cair.ledger.training`."""
-    return read_table(connection, _HOLDINGS, [], HOLDINGS)
+def holdings(connection: Connection, *, first: int = 0, last: int = 10**16) -> pa.Table:
+    """Give the training money booked for participants with card numbers from `first` to `last`, both included,
+
+    in the form of `cair.ledger.training`. About 100 bytes a row, three rows a participant.
+    """
+    return read_table(connection, _HOLDINGS, [first, last], HOLDINGS)
 
 
 _TRAINING = ", ".join(
@@ -127,6 +130,7 @@ _TRAINING = ", ".join(
 _HOLDINGS = f"""
     SELECT account.name, leg.card_number, -sum(leg.amount_idr)
     FROM leg JOIN account ON account.number = leg.account
-    WHERE leg.card_number IS NOT NULL AND leg.transfer IN (SELECT number FROM transfer WHERE code IN ({_TRAINING}))
+    JOIN transfer ON transfer.number = leg.transfer AND transfer.code IN ({_TRAINING})
+    WHERE leg.card_number BETWEEN %s AND %s
     GROUP BY 1, 2 HAVING sum(leg.amount_idr) <> 0 ORDER BY 1, 2
 """

@@ -123,6 +123,26 @@ def available(connection: Connection) -> dict[str, int]:
     return {book.name: free.get(available_account(book.name, Purpose.INCENTIVES).name, 0) for book in rulebooks()}
 
 
+def no_longer_due(connection: Connection, release: int) -> list[tuple[str, int, str | None]]:
+    """Give items of a release whose newest stored decision is another one than the list was made from.
+
+    :returns: order_ref, attempt, reason that stands against it (None: due still, but on other facts).
+    """
+    with without_values():
+        return connection.execute(_NO_LONGER_DUE, [release]).fetchall()
+
+
+_NO_LONGER_DUE = """
+    SELECT item.order_ref, item.attempt, decided.reason FROM release_item AS item
+    JOIN LATERAL (
+        SELECT state, reason, facts FROM decision
+        WHERE decision.card_number = item.card_number AND decision.benefit = item.benefit
+        ORDER BY run_number DESC LIMIT 1
+    ) AS decided ON decided.state IN ('WAITING', 'CLOSED') OR decided.facts <> item.facts
+    WHERE item.release = %s ORDER BY item.position
+"""
+
+
 def decided_otherwise(database: Database) -> Iterator[tuple[str, int, str, str]]:
     """Give orders in force whose newest stored decision says that nothing would be due now.
 

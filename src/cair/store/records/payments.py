@@ -89,6 +89,80 @@ _CLAIMED = """
     ORDER BY ordered.transfer
 """
 
+FILED = pa.schema(
+    [
+        ("order_ref", pa.string()),
+        ("attempt", pa.int64()),
+        ("card_number", pa.int64()),
+        ("benefit", pa.string()),
+        ("amount_idr", pa.int64()),
+        ("account_fingerprint", pa.string()),
+    ]
+)
+
+
+def put_in_file(
+    connection: Connection,
+    *,
+    worker: str,
+    partner: str,
+    rail: str,
+    file_ref: str,
+    limit: int,
+    lease: timedelta,
+    now: datetime,
+) -> pa.Table:
+    """Claim orders of a partner that were never sent and record them as lines of one file, set-wise, oldest first.
+
+    Commit before the file leaves. The same `file_ref` gives no order a second time.
+
+    :returns: columns of `FILED`, in the order of the lines.
+    """
+    with without_values():
+        connection.execute(_CLAIM_UNSENT, [worker, now, now + lease, partner, now, limit])
+        connection.execute(_FILE, [rail, file_ref, now, worker, now])
+    return read_table(connection, _FILED, [rail, file_ref], FILED)
+
+
+_CLAIM_UNSENT = """
+    INSERT INTO claim (order_ref, attempt, epoch, worker, claimed_at, expires_at)
+    SELECT free.order_ref, free.attempt, coalesce((
+        SELECT max(epoch) FROM claim WHERE (claim.order_ref, claim.attempt) = (free.order_ref, free.attempt)
+    ), 0) + 1, %s, %s, %s
+    FROM (
+        SELECT ordered.order_ref, ordered.attempt FROM payment_order AS ordered
+        WHERE partner = %s
+          AND NOT EXISTS (SELECT FROM payment_outcome AS ended
+                          WHERE (ended.order_ref, ended.attempt) = (ordered.order_ref, ordered.attempt))
+          AND NOT EXISTS (SELECT FROM claim
+                          WHERE (claim.order_ref, claim.attempt) = (ordered.order_ref, ordered.attempt)
+                            AND expires_at > %s)
+          AND NOT EXISTS (SELECT FROM sending WHERE (sending.order_ref, sending.attempt, kind)
+                                                  = (ordered.order_ref, ordered.attempt, 'SEND'))
+        ORDER BY transfer LIMIT %s FOR UPDATE SKIP LOCKED
+    ) AS free
+"""
+# What somebody claimed and sent between the snapshot and our lock makes a second claim of the same epoch, or is sent
+# already: the first is refused by the key, the second looked for once more.
+_FILE = """
+    INSERT INTO sending (number, order_ref, attempt, epoch, kind, rail, external_id, file_ref, begun_at)
+    SELECT nextval('sending_number'), claim.order_ref, claim.attempt, claim.epoch, 'SEND', %s,
+           claim.order_ref || '-' || claim.attempt || '-' || claim.epoch, %s, %s
+    FROM claim JOIN payment_order AS ordered ON (ordered.order_ref, ordered.attempt) = (claim.order_ref, claim.attempt)
+    WHERE claim.worker = %s AND claim.claimed_at = %s AND claim.xmin = pg_current_xact_id()::xid
+      AND NOT EXISTS (SELECT FROM sending WHERE (sending.order_ref, sending.attempt, kind)
+                                              = (claim.order_ref, claim.attempt, 'SEND'))
+    ORDER BY ordered.transfer
+"""
+_FILED = """
+    SELECT ordered.order_ref, ordered.attempt, ordered.card_number, ordered.benefit, ordered.amount_idr,
+           item.account_fingerprint::text
+    FROM sending
+    JOIN payment_order AS ordered ON (ordered.order_ref, ordered.attempt) = (sending.order_ref, sending.attempt)
+    JOIN release_item AS item ON (item.release, item.position) = (ordered.release, ordered.position)
+    WHERE sending.rail = %s AND sending.file_ref = %s AND sending.kind = 'SEND' ORDER BY sending.number
+"""
+
 SENDINGS = pa.schema(
     [
         ("order_ref", pa.string()),
