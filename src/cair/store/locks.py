@@ -3,7 +3,12 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+import psycopg
+
 from cair.store.database import Database
+
+PATIENCE = "5s"
+"""How long to wait: a process that was killed is noticed by the server a moment later."""
 
 
 class UnableToGoAlone(Exception):
@@ -17,7 +22,14 @@ def alone(database: Database, work: str) -> Iterator[None]:
     :raises UnableToGoAlone: another process holds it.
     """
     with database.connect(autocommit=True) as connection:
-        found = connection.execute("SELECT pg_try_advisory_lock(hashtext(%s))", [f"cair.{work}"]).fetchone()
-        if not found or not found[0]:
-            raise UnableToGoAlone(f"Another {work} is running on this database. Wait until it has ended and try again.")
-        yield
+        connection.execute(f"SET lock_timeout = '{PATIENCE}'")
+        try:
+            connection.execute("SELECT pg_advisory_lock(hashtext(%s))", [f"cair.{work}"])
+        except psycopg.errors.LockNotAvailable:
+            raise UnableToGoAlone(
+                f"Another {work} is running on this database. Wait until it has ended and try again."
+            ) from None
+        try:
+            yield
+        finally:
+            connection.execute("SELECT pg_advisory_unlock(hashtext(%s))", [f"cair.{work}"])
