@@ -1,0 +1,209 @@
+"""`cair staff`, `cair appropriate`, `cair release`, `cair pay`, `cair settle`: money released, sent, settled."""
+
+import os
+import sys
+from enum import StrEnum
+from typing import Annotated, Any
+
+import typer
+
+from cair.cli.terminal import AsJson, AsOf, UsageError, console, instant, now, office, progress, say, show_json
+from cair.ledger.chart import Purpose
+from cair.rules.release import Role
+
+SECRET = "CAIR_SECRET"  # noqa: S105 - the name of a variable
+staff = typer.Typer(help="Who may act.", no_args_is_help=True)
+release = typer.Typer(help="Releases: planned, approved by others, run.", no_args_is_help=True)
+As = Annotated[str, typer.Option("--as", metavar="NAME", help=f"Who acts; the secret is asked for, or in {SECRET}.")]
+Number = Annotated[int, typer.Argument(metavar="RELEASE", help="Number of the release.")]
+
+
+class End(StrEnum):
+    """How a release that is not run ends."""
+
+    REFUSED = "refused"
+    WITHDRAWN = "withdrawn"
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands."""
+    app.add_typer(staff, name="staff")
+    app.add_typer(release, name="release")
+    app.command("appropriate")(appropriate)
+
+
+def secret_of(name: str) -> str:
+    """Give the secret of whoever acts: from the environment, else asked for.
+
+    :raises UsageError: there is neither a secret nor a terminal to ask at.
+    """
+    if given := os.environ.get(SECRET):
+        return given
+    if not sys.stdin.isatty():
+        raise UsageError(f"Set {SECRET} to the secret of {name}, or give the command at a terminal.")
+    return str(typer.prompt(f"Secret of {name}", hide_input=True, err=True))
+
+
+def _actor(opened: Any, name: str) -> Any:
+    from cair.journeys.staff import who_acts
+
+    return who_acts(opened, name, secret_of(name))
+
+
+@staff.command("add")
+def add(
+    name: Annotated[str, typer.Argument(metavar="NAME")],
+    role: Annotated[list[Role], typer.Option("--role", help="May be given several times.")],
+    as_json: AsJson = False,
+) -> None:
+    """Add somebody, or give new roles and a new secret; the secret is shown once."""
+    from cair.journeys.staff import add_member
+
+    with office() as opened:
+        secret = add_member(opened, name, frozenset(role), now=now())
+    if as_json:
+        show_json({"name": name, "roles": sorted(role), "secret": secret})
+    else:
+        say(f"{name} may act as {', '.join(sorted(role))}. The secret, shown only now:")
+        sys.stdout.write(f"{secret}\n")
+
+
+@staff.command("end")
+def end(name: Annotated[str, typer.Argument(metavar="NAME")], as_json: AsJson = False) -> None:
+    """Let somebody act no more."""
+    from cair.journeys.staff import end_member
+
+    with office() as opened:
+        end_member(opened, name, now=now())
+    if as_json:
+        show_json({"name": name, "roles": []})
+    else:
+        say(f"{name} acts no more.")
+
+
+def appropriate(
+    document: Annotated[str, typer.Option("--document", help="Number of the budget document.")],
+    line: Annotated[str, typer.Option("--line", help="Budget line: name of the rulebook.")],
+    amount: Annotated[int, typer.Option("--amount", help="Whole rupiah; below zero cuts.")],
+    actor: As,
+    purpose: Annotated[Purpose, typer.Option("--purpose", help="What for.")] = Purpose.INCENTIVES,
+    as_json: AsJson = False,
+) -> None:
+    """Give a budget line money by a budget document."""
+    from cair.journeys.release_incentives import give_money
+
+    with office() as opened:
+        by = _actor(opened, actor)
+        give_money(opened, document=document, line=line, purpose=purpose, amount_idr=amount, by=by, now=now())
+    if as_json:
+        show_json({"document": document, "line": line, "purpose": str(purpose), "amount_idr": amount})
+    else:
+        say(f"Rp{amount:,} for {purpose} of {line} by {document}.")
+
+
+@release.command("plan")
+def plan(
+    actor: As,
+    as_of: AsOf = None,
+    seed: Annotated[int, typer.Option("--seed", help="Of the sample for inspection.")] = 1,
+    sample: Annotated[int, typer.Option("--sample", min=0, help="How many are drawn for inspection.")] = 30,
+    as_json: AsJson = False,
+) -> None:
+    """Freeze the list of everything due within the appropriation, who waits longest first."""
+    from cair.journeys.release_incentives import plan_release, release_document, sample_of
+    from cair.store.records.releases import Wishes
+
+    moment = instant(as_of, option="--as-of") or now()
+    with office() as opened, progress("release plan") as told:
+        by = _actor(opened, actor)
+        planned = plan_release(opened, Wishes(moment, seed, sample), by=by, now=now(), announce=told)
+        drawn = sample_of(opened, planned.number)
+    _show({**release_document(planned), "sample": drawn}, as_json=as_json)
+    if not as_json:
+        say(f"Next: cair release approve {planned.number} --hash {planned.list_hash.hex()} --as ANOTHER")
+
+
+@release.command("approve")
+def approve(
+    number: Number,
+    list_hash: Annotated[str, typer.Option("--hash", help="The hash of the list that was looked at.")],
+    actor: As,
+    as_json: AsJson = False,
+) -> None:
+    """Approve the next stage of exactly this list."""
+    from cair.journeys.release_incentives import approve_release, release_document
+
+    try:
+        hashed = bytes.fromhex(list_hash)
+    except ValueError:
+        raise UsageError("--hash has 64 hexadecimal digits, as `cair release plan` showed them.") from None
+    with office() as opened:
+        approved = approve_release(opened, number, hashed, by=_actor(opened, actor), now=now())
+    _show(release_document(approved), as_json=as_json)
+
+
+@release.command("run")
+def run(number: Number, actor: As, as_json: AsJson = False) -> None:
+    """Turn an approved list into orders, once, all or nothing."""
+    from cair.journeys.release_incentives import release_document, run_release
+
+    with office() as opened:
+        ran, otherwise = run_release(opened, number, by=_actor(opened, actor), now=now())
+    listed = [{"order_ref": one.order_ref, "attempt": one.attempt, "reason": one.reason} for one in otherwise]
+    _show({**release_document(ran), "decided_otherwise_now": listed}, as_json=as_json)
+
+
+@release.command("end")
+def end_release(
+    number: Number,
+    how: Annotated[End, typer.Option("--how", help="Refused by who approves, or withdrawn by who plans.")],
+    why: Annotated[str, typer.Option("--why", help="In your words.")],
+    actor: As,
+    as_json: AsJson = False,
+) -> None:
+    """End a release that was not run."""
+    from cair.journeys.release_incentives import end_release as end_it
+
+    with office() as opened:
+        end_it(opened, number, how=how.name, why=why, by=_actor(opened, actor), now=now())
+    _show({"release": number, "ended": how.name}, as_json=as_json)
+
+
+@release.command("list")
+def show(as_json: AsJson = False) -> None:
+    """List releases, the newest first, with approvals and end."""
+    from cair.journeys.release_incentives import list_releases
+
+    with office() as opened:
+        rows = list_releases(opened)
+    if as_json:
+        show_json({"releases": rows})
+    else:
+        _table(rows)
+
+
+def _show(document: dict[str, Any], *, as_json: bool) -> None:
+    if as_json:
+        show_json(document)
+        return
+    for name, value in document.items():
+        if isinstance(value, list) and value and isinstance(value[0], dict):
+            sys.stdout.write(f"{name.replace('_', ' ')}:\n")
+            _table(value)
+        elif value not in (None, []):
+            told = f"{value:,}" if isinstance(value, int) and not isinstance(value, bool) else value
+            sys.stdout.write(f"{name.replace('_', ' '):>18}  {told}\n")
+
+
+def _table(rows: list[dict[str, Any]]) -> None:
+    from rich.table import Table
+
+    if not rows:
+        sys.stdout.write("None.\n")
+        return
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for name in rows[0]:
+        table.add_column(name.replace("_", " "), overflow="fold")
+    for row in rows:
+        table.add_row(*("" if value is None else str(value) for value in row.values()))
+    console().print(table)

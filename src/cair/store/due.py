@@ -1,0 +1,85 @@
+"""Who is due as of an instant, with the account that money would go to: what a release is planned from."""
+
+from collections.abc import Callable
+
+import adbc_driver_postgresql.dbapi as adbc
+import duckdb
+import pyarrow as pa
+
+from cair.rules.release import ITEMS
+from cair.store.database import Database, without_values
+from cair.store.deciding import decided_on_segments
+from cair.store.engine import session
+from cair.store.office import Office
+from cair.store.records.decisions import FACTS_HASH
+from cair.store.segments import Segments
+
+Announce = Callable[[str, int, int], None]
+
+_DUE = f"""
+    SELECT card_number, benefit, known_rulebook AS line, amount_idr, account_partner, account_fingerprint,
+           {FACTS_HASH} AS facts, since
+    FROM decisions WHERE state = 'DUE'
+"""
+_WITH_ACCOUNTS = """
+    CREATE TEMP TABLE payable AS
+    SELECT due.card_number, due.benefit, due.line, due.amount_idr, due.account_partner AS partner,
+           account.account_ref AS account_ref_index, due.account_fingerprint, due.facts, due.since
+    FROM due JOIN ({accounts}) AS account
+      ON account.fingerprint = due.account_fingerprint AND account.card_number = due.card_number
+"""
+# An account pays one participant. Whoever it has paid keeps it, else whoever waits longest; others need two people.
+_ALLOWED = """
+    SELECT * FROM payable
+    QUALIFY EXISTS (SELECT 1 FROM overrides AS o WHERE o.partner = payable.partner
+                      AND o.account_ref_index = payable.account_ref_index AND o.card_number = payable.card_number)
+         OR coalesce((SELECT min(p.card_number) FROM payees AS p WHERE p.partner = payable.partner
+                        AND p.account_ref_index = payable.account_ref_index),
+                     first_value(card_number) OVER (PARTITION BY partner, account_ref_index ORDER BY since, card_number)
+            ) = card_number
+"""
+_WANTED = [field for field in ITEMS if field.name not in ("order_ref", "attempt")]
+
+
+def due_benefits(office: Office, as_of: int, *, announce: Announce) -> tuple[pa.Table, int]:
+    """Give all benefits that are due as of an instant (microseconds UTC), and how many wait for a shared account.
+
+    :returns: columns of `cair.rules.release.ITEMS` without order_ref and attempt.
+    """
+    with session(office.home) as engine:
+        segments = Segments(office.home)
+        segments.bring_up_to_date(office.database, engine, announce)
+        with decided_on_segments(engine, segments, as_of, "decisions", announce=announce) as turns:
+            for place, _ in enumerate(turns):
+                engine.execute(f"{'CREATE TEMP TABLE due AS' if place == 0 else 'INSERT INTO due'} {_DUE}")
+        engine.execute(_WITH_ACCOUNTS.format(accounts=segments.reading("accounts")))
+        _lay_down_payees(engine, office.database)
+        engine.execute(f"CREATE TEMP TABLE allowed AS {_ALLOWED}")
+        left_out = _count(engine, "payable") - _count(engine, "allowed")
+        columns = ", ".join(_written(field.name) for field in _WANTED)
+        return engine.sql(f"SELECT {columns} FROM allowed").to_arrow_table().cast(pa.schema(_WANTED)), left_out
+
+
+def _count(engine: duckdb.DuckDBPyConnection, table: str) -> int:
+    return int(engine.execute(f"SELECT count(*) FROM {table}").fetchall()[0][0])
+
+
+def _written(name: str) -> str:
+    if name == "since":
+        return "make_timestamptz(since) AS since"
+    if name in ("account_ref_index", "account_fingerprint", "facts"):
+        return f"{name}::VARCHAR AS {name}"
+    return name
+
+
+def _lay_down_payees(engine: duckdb.DuckDBPyConnection, database: Database) -> None:
+    tables = {"payees": "payee WHERE override_number IS NULL", "overrides": "account_override"}
+    with without_values(), adbc.connect(database.uri) as connection, connection.cursor() as cursor:
+        for name, source in tables.items():
+            cursor.execute(f"SELECT partner, account_ref_index::text, card_number FROM {source}")
+            engine.register("arriving", cursor.fetch_record_batch())
+            engine.execute(
+                f"CREATE TEMP TABLE {name} AS SELECT partner, account_ref_index::UUID AS account_ref_index, card_number "
+                "FROM arriving"
+            )
+            engine.unregister("arriving")
