@@ -29,7 +29,7 @@ _UNUSED = {
     "confirmations": ("score",),
     "reviews": ("text",),
     "accounts": ("holder_name",),
-    "messages": ("channel", "reason"),
+    "messages": ("reason",),
     "contacts": ("reason",),
     "holds": ("reason",),
     "revocations": ("reason",),

@@ -13,7 +13,7 @@ from types import SimpleNamespace
 import ibis
 from ibis.expr import types as ir
 
-from cair.rules import breaks, holds, incentives, matching, measures, people, reach, trainings
+from cair.rules import breaks, holds, incentives, matching, measures, people, reach, revocation, trainings
 from cair.rules.facts import calm, in_force, schemas, winners
 
 
@@ -112,6 +112,12 @@ STEPS: tuple[Step, ...] = (
     _MESSAGES_NOW,
     _CONTACTS_NOW,
     Step("reach", _CARDS, lambda t: reach.classify(t.people, t.messages_now, t.contacts_now), kept=True),
+    Step(
+        "revocable",
+        _CARDS,
+        lambda t: revocation.cases(t.people, t.reach, t.messages_now, t.holds_now, t.regions, t.moment),
+        kept=True,
+    ),
     # over everybody
     Step("reach_figures", _SHARED, lambda t: measures.reach_figures(t.reach)),
     Step(

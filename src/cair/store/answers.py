@@ -27,7 +27,10 @@ _TAKEN = {
     "broken_by": ("broken_by", "SELECT partner, whose_move, kind, count, overdue FROM broken_by"),
 }
 """What is taken of each part of everybody: the step it needs and the SELECT."""
-_ONCE = {"reach_figures": "SELECT measure, dimension, value, count FROM reach_figures"}
+_ONCE = {
+    "reach_figures": "SELECT measure, dimension, value, count FROM reach_figures",
+    "revocable": "SELECT * FROM revocable",
+}
 """What belongs to everybody and is taken at the first turn."""
 
 EXPORTED = {
@@ -84,7 +87,7 @@ class Answers:
 def answers(office: Office, as_of: int, *tables: str, announce: Announce) -> Iterator[Answers]:
     """Decide everybody as of an instant (microseconds UTC) and give the tables asked for as `given_<table>`.
 
-    Tables: decisions, breaks, figures, reach_figures, unpaid, waits, broken_by.
+    Tables: decisions, breaks, figures, reach_figures, revocable, unpaid, waits, broken_by.
 
     :raises cair.store.database.UnableToUseDatabase: the database refused.
     """

@@ -79,6 +79,7 @@ class _InParts:
     ) -> None:
         self._engine, self._segments, self._announce = engine, segments, announce
         self._steps = steps_for(*targets)
+        self._targets = set(targets)
         self._buckets = segments.manifest.buckets
         self._needed = {name for step in self._steps for name in step.needs}
         spill = engine.execute("SELECT current_setting('temp_directory')").fetchall()[0][0]
@@ -144,7 +145,8 @@ class _InParts:
     def _later(self, stage: str) -> set[str]:
         """Names of the tables of a stage that later stages, or the caller, look at."""
         own = {step.name for step in self._of(stage)}
-        return {name for step in self._steps if step.stage not in ("FIRST", stage) for name in step.needs} & own
+        looked_at = {name for step in self._steps if step.stage not in ("FIRST", stage) for name in step.needs}
+        return (looked_at | self._targets) & own
 
     def _store_cards(self, number: int) -> None:
         for step in self._of("CARDS"):

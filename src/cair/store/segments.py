@@ -27,7 +27,7 @@ PEOPLE_PER_BUCKET = 180_000
 GROWTH = 4
 """Everything is written anew when the later generations hold more than a part in so many of the first."""
 MOST_GENERATIONS = 12
-FORM = 1
+FORM = 2
 """Number of the layout; segments of another are thrown away and made again."""
 BY_CARD = ("appointments", "accounts", "purchases", "messages", "contacts")
 BY_CODE = ("redemptions", "activities", "completions", "confirmations", "reviews")
