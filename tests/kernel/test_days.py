@@ -57,7 +57,10 @@ def test_instants_are_written_with_a_fraction_only_where_there_is_one() -> None:
     assert instant_text(instant_of(datetime(2020, 7, 27, 0, 0, 0, 1, tzinfo=UTC))) == "2020-07-27T00:00:00.000001Z"
 
 
-@given(st.datetimes(datetime(1900, 1, 2), datetime(2100, 12, 30)), st.integers(-14 * 60, 14 * 60).map(lambda m: m * 60))
+@given(
+    st.datetimes(datetime(1900, 1, 2), datetime(2100, 12, 30)),  # noqa: DTZ001 - the offset comes beside it
+    st.integers(-14 * 60, 14 * 60).map(lambda m: m * 60),
+)
 def test_instants_keep_every_microsecond(local: datetime, offset: int) -> None:
     moment = local.replace(tzinfo=timezone(timedelta(seconds=offset)))
     assert moment_of(instant_of(moment)) == moment
