@@ -189,7 +189,12 @@ _FEEDS = (
         "provider",
         (
             _code(key=True),
-            _word("kind", "attendance", "pre_test", "quiz", "task", "post_test", "demonstration", key=True),
+            _word(
+                "kind",
+                *("attendance", "pre_test", "quiz", "task", "post_test", "demonstration"),
+                key=True,
+                meaning="What was done.",
+            ),
             Column("sequence", Kind.WHOLE, key=True, meaning="Which session, task or test."),
             _occurred(),
             _SCORE,
@@ -254,7 +259,12 @@ _FEEDS = (
             Column("message_ref", key=True, meaning="The partner's reference of one message."),
             _card(),
             _word("channel", "sms", "email", "whatsapp", "voice", "push", meaning="How it was sent."),
-            _word("status", "sent", "delivered", "failed", "bounced", "opened", "clicked", "answered", key=True),
+            _word(
+                "status",
+                *("sent", "delivered", "failed", "bounced", "opened", "clicked", "answered"),
+                key=True,
+                meaning="What became of it.",
+            ),
             _occurred(),
             _reason(),
         ),
@@ -268,7 +278,11 @@ _FEEDS = (
         (
             Column("contact_ref", key=True, meaning="Reference of one contact."),
             _card(),
-            _word("kind", "login", "login_failed", "otp_failed", "purchase_failed", "password_reset"),
+            _word(
+                "kind",
+                *("login", "login_failed", "otp_failed", "purchase_failed", "password_reset"),
+                meaning="What was done, or tried.",
+            ),
             _occurred(),
             _reason(),
         ),
@@ -294,7 +308,11 @@ _FEEDS = (
         (
             Column("hold_ref", key=True, meaning="Reference of the hold."),
             _word("status", "START", "END", key=True, meaning="An END is final."),
-            _word("scope", "person", "wave", "region", "provider", "platform", "payment_partner", "all"),
+            _word(
+                "scope",
+                *("person", "wave", "region", "provider", "platform", "payment_partner", "all"),
+                meaning="By what it covers people.",
+            ),
             Column("scope_value", optional=True, meaning="Whom it covers; needed unless the scope is `all`."),
             _reason(),
             Column("owner", optional=True, meaning="Who can lift it."),
