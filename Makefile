@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 LOCK := requirements/develop.txt
 
-.PHONY: help setup demo test lint bench bench-large lock clean
+.PHONY: help setup demo test lint sql docs bench bench-large lock clean
 
 help:  ## Say what each target does
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -27,6 +27,12 @@ lint: setup  ## Format check, linters, types, floors
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+
+sql: setup  ## Compile the rules to the SQL that the engine runs (after every change of a rule)
+	$(BIN)/python -m cair.store.compile
+
+docs: setup  ## Write docs/reference from the code
+	$(BIN)/python docs/generate.py
 
 bench: setup  ## Measure P1-P4, P9, P10 with their yardsticks, at 10 k, 100 k and 680,880 people
 	$(BIN)/python -m benchmarks
