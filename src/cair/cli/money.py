@@ -3,6 +3,7 @@
 import os
 import sys
 from enum import StrEnum
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
@@ -14,8 +15,24 @@ from cair.rules.release import Role
 SECRET = "CAIR_SECRET"  # noqa: S105 - the name of a variable
 staff = typer.Typer(help="Who may act.", no_args_is_help=True)
 release = typer.Typer(help="Releases: planned, approved by others, run.", no_args_is_help=True)
-As = Annotated[str, typer.Option("--as", metavar="NAME", help=f"Who acts; the secret is asked for, or in {SECRET}.")]
+As = Annotated[
+    str,
+    typer.Option(
+        "--as", metavar="NAME", envvar="CAIR_STAFF", help=f"Who acts; the secret is asked for, or in {SECRET}."
+    ),
+]
+Rails = Annotated[
+    Path | None, typer.Option("--rails", metavar="DIR", help="Folder of the rails' settings; by default in CAIR_HOME.")
+]
 Number = Annotated[int, typer.Argument(metavar="RELEASE", help="Number of the release.")]
+
+
+class Rail(StrEnum):
+    """By which way money leaves."""
+
+    SNAP = "snap"
+    ISO20022 = "iso20022"
+    CSV = "csv"
 
 
 class End(StrEnum):
@@ -30,6 +47,8 @@ def register(app: typer.Typer) -> None:
     app.add_typer(staff, name="staff")
     app.add_typer(release, name="release")
     app.command("appropriate")(appropriate)
+    app.command("pay")(pay)
+    app.command("settle")(settle)
 
 
 def secret_of(name: str) -> str:
@@ -180,6 +199,44 @@ def show(as_json: AsJson = False) -> None:
         show_json({"releases": rows})
     else:
         _table(rows)
+
+
+def pay(
+    rail: Annotated[
+        Rail | None, typer.Option("--rail", help="By which way; by default the one each partner has.")
+    ] = None,
+    partner: Annotated[str | None, typer.Option("--partner", metavar="P", help="To this partner alone.")] = None,
+    rails: Rails = None,
+    as_json: AsJson = False,
+) -> None:
+    """Send due orders; stop and start it at any instant."""
+    from cair.journeys.pay import pay_now
+
+    with office() as opened, progress("pay") as told:
+        document = pay_now(
+            opened, rail=rail and str(rail), partner=partner, rails=rails or opened.home / "rails", clock=now,
+            announce=told,
+        )  # fmt: skip
+    _show(document, as_json=as_json)
+
+
+def settle(
+    paths: Annotated[list[Path] | None, typer.Argument(metavar="PATH...", help="Files or folders of banks.")] = None,
+    partner: Annotated[str, typer.Option("--partner", metavar="P", help="Whose files they are.")] = "",
+    rails: Rails = None,
+    as_json: AsJson = False,
+) -> None:
+    """Take in results and statements, match them with orders and calls, book what they say."""
+    from cair.journeys.settle import settle_paths
+
+    with office() as opened, progress("settle") as told:
+        document = settle_paths(
+            opened, paths or [], partner=partner, rails=rails or opened.home / "rails", now=now(), announce=told
+        )
+    _show(document, as_json=as_json)
+    refused = [file for file in document["files"] if file.get("refused")]  # type: ignore[attr-defined]
+    if refused:
+        raise SystemExit(1)
 
 
 def _show(document: dict[str, Any], *, as_json: bool) -> None:

@@ -1,0 +1,53 @@
+"""Orders on their way: each by the rail its partner has; safe to stop and start at any instant."""
+
+from collections.abc import Callable
+from datetime import datetime
+from pathlib import Path
+
+from cair.channels.payments.configured import ISO20022, csv_form, iso_settings, snap_partners
+from cair.journeys.pay_by_file import FileRailOf, UnableToPay, csv_rail, iso20022_rail, pay_by_file
+from cair.store.office import Office
+
+Announce = Callable[[str, int, int], None]
+RAILS = ("snap", "iso20022", "csv")
+
+
+def file_rail(name: str, rails: Path) -> FileRailOf:
+    """Give a rail of files by its name.
+
+    :raises cair.channels.payments.configured.UnableToUseRail: it is not set up.
+    """
+    return iso20022_rail(iso_settings(rails)) if name == "iso20022" else csv_rail(csv_form(rails))
+
+
+def pay_now(
+    office: Office,
+    *,
+    rail: str | None,
+    partner: str | None,
+    rails: Path,
+    clock: Callable[[], datetime],
+    announce: Announce,
+) -> dict[str, object]:
+    """Send what is due by a rail; without one by SNAP where a partner has a profile, else by files of ISO 20022.
+
+    :raises UnableToPay: no rail is set up.
+    """
+    document: dict[str, object] = {}
+    called = snap_partners(rails) if rail in (None, "snap") else {}
+    if rail == "snap" and not called:
+        raise UnableToPay(f"No SNAP partner is set up: write {rails}/<partner>/profile.toml and its keys.")
+    if called:
+        from cair.journeys.pay_by_call import pay_by_call
+
+        chosen = {name: pair for name, pair in called.items() if partner in (None, name)}
+        document["calls"] = pay_by_call(office, chosen, clock=clock, announce=announce)
+    if rail in ("iso20022", "csv") or (rail is None and (rails / ISO20022).exists()):
+        files = pay_by_file(
+            office, file_rail(rail or "iso20022", rails), partner=partner, but=frozenset(called), now=clock(),
+            announce=announce,
+        )  # fmt: skip
+        document["files"] = [file.document() for file in files]
+    elif not called:
+        raise UnableToPay(f"No rail is set up: write {rails / ISO20022}, or {rails}/<partner>/profile.toml for SNAP.")
+    return document

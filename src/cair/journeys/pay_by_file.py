@@ -1,0 +1,175 @@
+"""Orders into files for banks: the lines are on record before a file is written, and a file is written whole or again."""
+
+import os
+import secrets
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import date, datetime
+from pathlib import Path
+from typing import BinaryIO
+
+import pyarrow as pa
+
+from cair.channels.payments.configured import IsoSettings
+from cair.channels.payments.csv.bulk_out import BulkHead, write_bulk
+from cair.channels.payments.csv.mapping import BankForm
+from cair.channels.payments.ink import Written
+from cair.channels.payments.iso20022.payments_out import PaymentsHead, write_payments
+from cair.channels.payments.rail import payment_reference
+from cair.channels.payments.transfers import TRANSFERS
+from cair.kernel.days import JAKARTA
+from cair.store.office import Office
+from cair.store.payees import with_payees
+from cair.store.private_files import own_folder, sync_folder
+from cair.store.queries.payment_files import WRITTEN, PaymentFile, partners_to_pay, unfinished_files
+from cair.store.records.audit import add_audit
+from cair.store.records.payments import put_in_file
+
+Announce = Callable[[str, int, int], None]
+MOST_IN_A_FILE = 500_000
+FOLDER = "payments"
+
+
+class UnableToPay(Exception):
+    """A file of payments is not what is on record; nothing of it may be sent."""
+
+
+@dataclass(frozen=True)
+class SentFile:
+    """A file that is ready for its bank."""
+
+    path: Path
+    file_ref: str
+    partner: str
+    count: int
+    total_idr: int
+    sha256: str
+
+    def document(self) -> dict[str, object]:
+        """Give the file for people and programs."""
+        return {
+            "file": str(self.path),
+            "partner": self.partner,
+            "payments": self.count,
+            "amount_idr": self.total_idr,
+            "sha256": self.sha256,
+        }
+
+
+@dataclass(frozen=True)
+class FileRailOf:
+    """How files of one rail are written: its name, the ending of its files, and the writer."""
+
+    name: str
+    ending: str
+    write: Callable[[Iterator[pa.RecordBatch], BinaryIO, str, datetime], Written]
+
+
+def iso20022_rail(settings: IsoSettings) -> FileRailOf:
+    """Files of ISO 20022, pain.001.001.09."""
+
+    def write(transfers: Iterator[pa.RecordBatch], out: BinaryIO, file_ref: str, begun_at: datetime) -> Written:
+        head = PaymentsHead(
+            message_id=file_ref, created_at=begun_at, initiator=settings.initiator, debtor=settings.debtor
+        )
+        return write_payments(transfers, out, head=head)
+
+    return FileRailOf("iso20022", ".pain.001.xml", write)
+
+
+def csv_rail(form: BankForm) -> FileRailOf:
+    """Files of a bank's own form."""
+
+    def write(transfers: Iterator[pa.RecordBatch], out: BinaryIO, file_ref: str, begun_at: datetime) -> Written:
+        return write_bulk(transfers, out, form=form, head=BulkHead(batch_ref=file_ref, created_on=_day(begun_at)))
+
+    return FileRailOf("csv", ".csv", write)
+
+
+def pay_by_file(
+    office: Office,
+    rail: FileRailOf,
+    *,
+    partner: str | None,
+    now: datetime,
+    announce: Announce,
+    but: frozenset[str] = frozenset(),
+) -> list[SentFile]:
+    """Write all orders that nobody has sent into files, one or more a partner; finish files begun before.
+
+    Stop it at any instant and give it again: lines stay in the file they were recorded for, and a file is the same
+    bytes when it is written again. `but`: partners that another rail pays.
+
+    :raises UnableToPay: a file does not sum to what is on record.
+    """
+    with office.database.connect() as connection:
+        begun = unfinished_files(connection, rail.name)
+    done = [_write(office, rail, file, now=now) for file in begun]
+    with office.database.connect() as connection:
+        partners = [name for name in partners_to_pay(connection, partner=partner) if name not in but]
+    for place, name in enumerate(partners):
+        announce(name, place, len(partners))
+        while file := _record(office, rail, name, now=now):
+            done.append(_write(office, rail, file, now=now))
+    return done
+
+
+def _record(office: Office, rail: FileRailOf, partner: str, *, now: datetime) -> PaymentFile | None:
+    """Put the next orders of a partner on record as lines of a new file."""
+    file_ref = f"{_day(now):%Y%m%d}-{secrets.token_hex(6)}"
+    with office.database.connect() as connection:
+        lines = put_in_file(
+            connection, partner=partner, rail=rail.name, file_ref=file_ref, limit=MOST_IN_A_FILE, now=now
+        )
+    return PaymentFile(file_ref, partner, now) if lines.num_rows else None
+
+
+def _write(office: Office, rail: FileRailOf, file: PaymentFile, *, now: datetime) -> SentFile:
+    """Write a file from its lines on record, compare it with them, and say so in the audit once it is on disk."""
+    folder = own_folder(office.home / FOLDER, private=True)
+    path = folder / f"{file.partner}.{file.file_ref}{rail.ending}"
+    unfinished = folder / f".{path.name}.{os.getpid()}"
+    with office.database.connect() as connection:
+        lines = put_in_file(connection, partner=file.partner, rail=rail.name, file_ref=file.file_ref, limit=1, now=now)
+        transfers = _transfers(lines, with_payees(connection, office.vault, lines), file)
+        try:
+            with unfinished.open("xb") as out:
+                written = rail.write(transfers, out, file.file_ref, file.begun_at)
+                out.flush()
+                os.fsync(out.fileno())
+            expected = sum(lines["amount_idr"].to_pylist())
+            if (written.count, written.total) != (lines.num_rows, expected):
+                raise UnableToPay(f"{path.name} does not sum to its lines on record. Send nothing; run cair verify.")
+            unfinished.rename(path)
+        finally:
+            unfinished.unlink(missing_ok=True)
+        sync_folder(folder)
+        facts = {"sha256": written.sha256, "payments": written.count, "amount_idr": written.total, "rail": rail.name}
+        add_audit(connection, act=WRITTEN, actor="", roles=[], at=now, subject=file.file_ref, facts=facts)
+    return SentFile(path, file.file_ref, file.partner, written.count, written.total, written.sha256)
+
+
+def _transfers(lines: pa.Table, parts: Iterator[pa.Table], file: PaymentFile) -> Iterator[pa.RecordBatch]:
+    day = _day(file.begun_at)
+    for part in parts:
+        size = part.num_rows
+        references = [
+            payment_reference(order_ref, attempt)
+            for order_ref, attempt in zip(part["order_ref"].to_pylist(), part["attempt"].to_pylist(), strict=True)
+        ]
+        remarks = [str(benefit).replace("_", " ") for benefit in part["benefit"].to_pylist()]
+        columns = {
+            "reference": pa.array(references),
+            "amount_idr": part["amount_idr"],
+            "account": part["account"],
+            "holder_name": part["holder_name"],
+            "bank": pa.repeat(pa.scalar(""), size),
+            "partner": pa.repeat(pa.scalar(file.partner), size),
+            "execution_day": pa.repeat(pa.scalar(day, pa.date32()), size),
+            "remark": pa.array(remarks),
+        }
+        yield from pa.table(columns, schema=TRANSFERS).combine_chunks().to_batches()
+
+
+def _day(moment: datetime) -> date:
+    return moment.astimezone(JAKARTA).date()

@@ -1,0 +1,285 @@
+"""A partner's file about payments: its lines, a verdict for each, and the outcomes that follow, in one transaction."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+import psycopg
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from cair.store.copying import copy_rows, read_table
+from cair.store.database import without_values
+from cair.store.records.payments import OUTCOMES, add_outcomes
+from cair.store.vault import Vault
+
+Connection = psycopg.Connection[Any]
+LATE_AFTER_DAYS = 3
+"""Days from sending after which a booking counts as late."""
+
+ARRIVED = pa.schema(
+    [
+        ("line", pa.int64()),
+        ("reference", pa.string()),
+        ("direction", pa.string()),
+        ("status", pa.string()),
+        ("rejected_as", pa.string()),
+        ("reason", pa.string()),
+        ("amount", pa.int64()),
+        ("currency", pa.string()),
+        ("booked_on", pa.date32()),
+        ("bank_reference", pa.string()),
+        ("account", pa.string()),
+        ("narrative", pa.string()),
+        ("trouble", pa.string()),
+        ("is_fee", pa.bool_()),
+        ("whole", pa.string()),
+    ]
+)
+"""What of a line counts. `rejected_as`: bucket of a rejected payment; `whole`: the file or group it speaks for."""
+
+_SETTLED = ("PAID", "LATE", "RETURNED", "FAILED", "NOTIFIED", "NOTIFIED_RETURN", "ACCEPTED", "PENDING", "FEE", "WHOLE")
+MOVES: Mapping[str, str] = {
+    **dict.fromkeys(_SETTLED, "NONE"),
+    **dict.fromkeys(("WRONG_AMOUNT", "WRONG_ACCOUNT", "DUPLICATE", "DUPLICATE_RETURN", "CONTRADICTS"), "PARTNER"),
+}
+"""Whose move a line is, by its bucket; where it is not named here, the office's."""
+
+
+@dataclass(frozen=True)
+class Source:
+    """A file as it is put on record. `kind`: STATEMENT (books of the bank), NOTICE, or ANSWER (to our orders)."""
+
+    name: str
+    partner: str
+    form: str
+    sha256: str
+    kind: str
+    received_at: datetime
+
+
+@dataclass
+class Settled:
+    """What became of a file's lines: how many in each bucket, how much was paid, failed and returned."""
+
+    file: str
+    lines: int = 0
+    refusal: str = ""
+    is_known: bool = False
+    buckets: dict[str, int] = field(default_factory=dict)
+
+    def document(self) -> dict[str, object]:
+        """Give it for people and programs."""
+        moves = {bucket: MOVES.get(bucket, "PMO") for bucket in self.buckets}
+        told: dict[str, object] = {"file": self.file, "lines": self.lines, "buckets": self.buckets}
+        told["whose_move"] = {bucket: move for bucket, move in moves.items() if move != "NONE"}
+        if self.refusal:
+            told["refused"] = self.refusal
+        if self.is_known:
+            told["known"] = True
+        return told
+
+
+def known_file(connection: Connection, sha256: str) -> Settled | None:
+    """Give what became of a file with these bytes when it came first, whatever its name."""
+    with without_values():
+        row = connection.execute(
+            "SELECT number, name, lines, refusal FROM bank_file WHERE sha256 = %s", [sha256]
+        ).fetchone()
+    if row is None:
+        return None
+    number, name, lines, refusal = row
+    return Settled(name, lines, refusal, is_known=True, buckets=_buckets(connection, number))
+
+
+def refuse_file(connection: Connection, source: Source, refusal: str) -> Settled:
+    """Put on record that a file was refused whole."""
+    _add_file(connection, source, refusal=refusal, totals=(0, 0, 0), proof="")
+    return Settled(source.name, refusal=refusal)
+
+
+def open_intake(connection: Connection) -> None:
+    """Make room for the lines of one file, in this transaction; others wait."""
+    with without_values():
+        connection.execute("LOCK TABLE bank_file IN SHARE ROW EXCLUSIVE MODE")
+        connection.execute("DROP TABLE IF EXISTS arrived")
+        connection.execute(
+            'CREATE TEMP TABLE arrived (line bigint, reference text COLLATE "C", direction text, status text, '
+            "rejected_as text, reason text, amount bigint, currency text, booked_on date, bank_reference text, "
+            'trouble text, is_fee boolean, whole text COLLATE "C", account_index uuid, sealed text, '
+            'order_ref text COLLATE "C", attempt bigint) ON COMMIT DROP'
+        )
+
+
+def add_lines(connection: Connection, vault: Vault, rows: pa.Table) -> None:
+    """Add some lines of the file; account and narrative are sealed. Columns of `ARRIVED`."""
+    named = pc.extract_regex(rows["reference"], pattern=r"^(?P<order_ref>.+)-(?P<attempt>[1-9][0-9]{0,5})$")
+    named = named.combine_chunks() if isinstance(named, pa.ChunkedArray) else named
+    accounts = rows["account"].combine_chunks()
+    sealed = [
+        None
+        if account is None and told is None
+        else vault.seal_bytes("bank", f"{account or ''}\n{told or ''}".encode()).hex()
+        for account, told in zip(accounts.to_pylist(), rows["narrative"].to_pylist(), strict=True)
+    ]
+    kept = rows.drop_columns(["account", "narrative"])
+    kept = kept.append_column("account_index", vault.indexes("account", accounts))
+    kept = kept.append_column("sealed", pa.array(sealed, pa.string()))
+    kept = kept.append_column("order_ref", pc.struct_field(named, "order_ref"))
+    copy_rows(connection, "arrived", kept.append_column("attempt", pc.struct_field(named, "attempt").cast(pa.int64())))
+
+
+def settle_lines(
+    connection: Connection, source: Source, *, totals: tuple[int, int, int], proof: str, now: datetime
+) -> Settled:
+    """Match the lines that were added with orders, sendings and what is booked; book what follows.
+
+    :param totals: lines, sum of debits, sum of credits, as the reader counted them.
+    """
+    with without_values():
+        connection.execute("CREATE INDEX ON arrived (order_ref, attempt)")
+        connection.execute("ANALYZE arrived")
+    number = _add_file(connection, source, refusal="", totals=totals, proof=proof)
+    with without_values():
+        connection.execute(_LINES, [number])
+        connection.execute("DROP TABLE IF EXISTS judged")
+        connection.execute(_JUDGED, [source.kind == "ANSWER", LATE_AFTER_DAYS])
+        connection.execute("ANALYZE judged")
+    outcomes = read_table(connection, _OUTCOMES, [now, f"{source.kind.lower()} {number}/"], OUTCOMES)
+    whole = read_table(connection, _OUTCOMES_OF_WHOLE, [now, f"answer {number}/"], OUTCOMES)
+    if outcomes.num_rows or whole.num_rows:
+        add_outcomes(connection, pa.concat_tables([outcomes, whole]), now=now)
+    with without_values():
+        connection.execute(_VERDICTS, [source.kind == "STATEMENT", number, json.dumps(dict(MOVES)), now])
+    return Settled(source.name, totals[0], buckets=_buckets(connection, number))
+
+
+_LINES = """
+    INSERT INTO bank_line (file_number, line, reference, direction, status, reason, amount, currency, booked_on,
+                           bank_reference, sealed)
+    SELECT %s, line, reference, coalesce(direction, ''), status, reason, amount, currency, booked_on, bank_reference,
+           decode(sealed, 'hex') FROM arrived
+"""
+_JUDGED = """
+    CREATE TEMP TABLE judged ON COMMIT DROP AS
+    WITH asked AS (SELECT DISTINCT order_ref, attempt FROM arrived WHERE order_ref IS NOT NULL),
+    sent AS (
+        SELECT order_ref, attempt, min(begun_at) AS begun_at FROM sending JOIN asked USING (order_ref, attempt)
+        WHERE kind = 'SEND' GROUP BY order_ref, attempt
+    ), matched AS (
+        SELECT came.line, came.order_ref, came.attempt, came.reason, came.booked_on, ordered.order_ref IS NOT NULL AS known,
+               CASE WHEN came.whole IS NOT NULL THEN 'WHOLE'
+                    WHEN came.is_fee THEN 'FEE'
+                    WHEN came.trouble IS NOT NULL THEN came.trouble
+                    WHEN ordered.order_ref IS NULL THEN 'UNKNOWN'
+                    WHEN came.amount <> ordered.amount_idr THEN 'WRONG_AMOUNT'
+                    WHEN came.account_index <> item.account_ref_index THEN 'WRONG_ACCOUNT'
+                    WHEN sent.begun_at IS NULL THEN 'NOT_SENT'
+                    WHEN came.status = 'REJECTED' THEN coalesce(came.rejected_as, 'ASK_PERSON')
+                    WHEN came.status = 'RETURNED' THEN 'RETURNED'
+                    WHEN came.status <> 'BOOKED' THEN came.status
+                    WHEN NOT %s AND came.amount IS NULL THEN 'NO_AMOUNT'
+                    WHEN came.direction = 'CREDIT' THEN 'UNEXPECTED_CREDIT'
+                    WHEN came.booked_on > ((sent.begun_at AT TIME ZONE 'UTC') + interval '7 hours')::date + %s::int THEN 'LATE'
+                    ELSE 'PAID' END AS bucket
+        FROM arrived AS came
+        LEFT JOIN payment_order AS ordered ON (ordered.order_ref, ordered.attempt) = (came.order_ref, came.attempt)
+        LEFT JOIN release_item AS item ON (item.release, item.position) = (ordered.release, ordered.position)
+        LEFT JOIN sent ON (sent.order_ref, sent.attempt) = (came.order_ref, came.attempt)
+    ), settled AS (
+        SELECT verdict.order_ref, verdict.attempt, bool_or(bucket IN ('PAID', 'LATE')) AS paid,
+               bool_or(bucket = 'RETURNED') AS returned
+        FROM line_verdict AS verdict JOIN asked USING (order_ref, attempt) GROUP BY 1, 2
+    )
+    SELECT matched.*, coalesce(settled.paid, false) AS paid_before, coalesce(settled.returned, false) AS returned_before,
+           row_number() OVER (PARTITION BY matched.order_ref, matched.attempt,
+                              CASE bucket WHEN 'LATE' THEN 'PAID' ELSE bucket END ORDER BY matched.line) AS nth
+    FROM matched LEFT JOIN settled ON (settled.order_ref, settled.attempt) = (matched.order_ref, matched.attempt)
+"""
+# A day of booking stands for its first instant in Jakarta; a line without one counts from when it came.
+_OUTCOMES = """
+    SELECT order_ref, attempt, CASE bucket WHEN 'LATE' THEN 'PAID' ELSE bucket END,
+           CASE WHEN bucket IN ('FAILED', 'RETURNED') THEN coalesce(reason, 'OTHER') END,
+           coalesce((booked_on::timestamp - interval '7 hours') AT TIME ZONE 'UTC', %s), %s || line
+    FROM judged
+    WHERE bucket IN ('PAID', 'LATE', 'FAILED', 'RETURNED') AND nth = 1
+      AND NOT (bucket IN ('PAID', 'LATE') AND paid_before) AND NOT (bucket = 'RETURNED' AND returned_before)
+    ORDER BY line
+"""
+# What is said of a whole file or group counts for those of its payments that have no line of their own.
+_OUTCOMES_OF_WHOLE = """
+    SELECT DISTINCT ON (sending.order_ref, sending.attempt) sending.order_ref, sending.attempt, 'FAILED',
+           coalesce(whole.reason, 'PARTNER_FAULT'), %s, %s || whole.line
+    FROM arrived AS whole
+    JOIN sending ON sending.kind = 'SEND'
+     AND (sending.file_ref = whole.whole OR whole.whole LIKE sending.file_ref || '-%%') AND sending.file_ref <> ''
+    WHERE whole.whole IS NOT NULL AND whole.rejected_as = 'FAILED'
+      AND NOT EXISTS (SELECT FROM arrived AS own WHERE (own.order_ref, own.attempt) = (sending.order_ref, sending.attempt))
+    ORDER BY sending.order_ref, sending.attempt, whole.line
+"""
+_VERDICTS = """
+    INSERT INTO line_verdict (file_number, line, number, bucket, whose_move, order_ref, attempt, decided_at, decided_by)
+    SELECT file_number, line, 1, bucket, coalesce(moves.said ->> bucket, 'PMO'), order_ref, attempt, decided_at, ''
+    FROM (
+        SELECT judged.line, CASE WHEN known THEN judged.order_ref END AS order_ref,
+               CASE WHEN known THEN judged.attempt END AS attempt,
+               CASE WHEN bucket IN ('PAID', 'LATE') THEN
+                        CASE WHEN nth > 1 OR paid_before THEN 'DUPLICATE'
+                             WHEN paid.status IS NULL THEN 'CONTRADICTS'
+                             WHEN books THEN bucket ELSE 'NOTIFIED' END
+                    WHEN bucket = 'RETURNED' THEN
+                        CASE WHEN nth > 1 OR returned_before THEN 'DUPLICATE_RETURN'
+                             WHEN closed.status IS DISTINCT FROM 'RETURNED' THEN 'TOO_EARLY'
+                             WHEN books THEN bucket ELSE 'NOTIFIED_RETURN' END
+                    WHEN bucket = 'FAILED' AND closed.status IS DISTINCT FROM 'FAILED' THEN 'CONTRADICTS'
+                    ELSE bucket END AS bucket
+        FROM (SELECT judged.*, %s AS books FROM judged) AS judged
+        LEFT JOIN payment_outcome AS paid
+          ON (paid.order_ref, paid.attempt, paid.status) = (judged.order_ref, judged.attempt, 'PAID')
+        LEFT JOIN payment_outcome AS closed
+          ON (closed.order_ref, closed.attempt) = (judged.order_ref, judged.attempt)
+         AND closed.status IN ('FAILED', 'RETURNED')
+    ) AS decided,
+    (SELECT %s::bigint AS file_number, %s::jsonb AS said, %s::timestamptz AS decided_at) AS moves
+"""
+
+
+def missing(connection: Connection, *, partner: str, until: datetime) -> tuple[int, list[str]]:
+    """Give how many orders of a partner (empty: of all) were sent before an instant and have no end, and some of them."""
+    with without_values():
+        rows = connection.execute(_MISSING, [partner, partner, until]).fetchall()
+    return (rows[0][1], [row[0] for row in rows]) if rows else (0, [])
+
+
+_MISSING = """
+    SELECT ordered.order_ref || '-' || ordered.attempt, count(*) OVER () FROM payment_order AS ordered
+    WHERE (%s = '' OR ordered.partner = %s)
+      AND EXISTS (SELECT FROM sending WHERE (sending.order_ref, sending.attempt, sending.kind)
+                  = (ordered.order_ref, ordered.attempt, 'SEND') AND begun_at < %s)
+      AND NOT EXISTS (SELECT FROM payment_outcome AS ended
+                      WHERE (ended.order_ref, ended.attempt) = (ordered.order_ref, ordered.attempt))
+    ORDER BY ordered.transfer LIMIT 20
+"""
+
+
+def _buckets(connection: Connection, number: int) -> dict[str, int]:
+    with without_values():
+        rows = connection.execute(
+            "SELECT bucket, count(*) FROM line_verdict WHERE file_number = %s AND number = 1 GROUP BY 1 ORDER BY 1",
+            [number],
+        ).fetchall()
+    return dict(rows)
+
+
+def _add_file(connection: Connection, source: Source, *, refusal: str, totals: tuple[int, int, int], proof: str) -> int:
+    with without_values():
+        row = connection.execute(
+            "INSERT INTO bank_file (number, name, partner, format, sha256, received_at, refusal, lines, debit_idr, "
+            "credit_idr, proof) SELECT coalesce(max(number), 0) + 1, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s "
+            "FROM bank_file RETURNING number",
+            [source.name, source.partner, source.form, source.sha256, source.received_at, refusal, *totals, proof],
+        ).fetchone()
+    assert row is not None, "the row that was added is given back"
+    return int(row[0])
