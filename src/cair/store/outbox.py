@@ -10,11 +10,16 @@ from cair.rules.tables import PMO
 from cair.store.private_files import own_folder
 
 
-def write_office_file(home: Path, feed: str, rows: list[dict[str, object]], *, now: datetime) -> Path:
-    """Write rows of a feed of the office as NDJSON in its outbox; give the file."""
+def write_office_file(
+    home: Path, feed: str, rows: list[dict[str, object]], *, now: datetime, partner: str = PMO, serial: str = ""
+) -> Path:
+    """Write rows of a feed as NDJSON in the office's outbox; give the file.
+
+    With a serial it has the same name however often it is written on a day; without, a new one each time.
+    """
     folder = own_folder(home / "outbox", private=True)
     day = now.astimezone(JAKARTA).strftime("%Y%m%d")
-    path = folder / f"{feed}.{PMO}.{day}.{secrets.token_hex(6)}.ndjson"
+    path = folder / f"{feed}.{partner}.{day}.{serial or secrets.token_hex(6)}.ndjson"
     path.write_text("".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows), encoding="utf-8")
     return path
 
