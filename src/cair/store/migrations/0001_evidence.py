@@ -7,553 +7,891 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     initial = True
 
-    dependencies = [
-    ]
+    dependencies = []
 
     operations = [
         migrations.CreateModel(
-            name='Awaited',
+            name="Awaited",
             fields=[
-                ('pk', models.CompositePrimaryKey('feed', 'taken_in', blank=True, editable=False, primary_key=True, serialize=False)),
-                ('feed', models.TextField(db_collation='C')),
-                ('taken_in', models.BigIntegerField()),
-                ('known_at', models.DateTimeField(db_index=True)),
-                ('run_number', models.BigIntegerField(db_comment='The run that found it.')),
+                (
+                    "pk",
+                    models.CompositePrimaryKey(
+                        "feed", "taken_in", blank=True, editable=False, primary_key=True, serialize=False
+                    ),
+                ),
+                ("feed", models.TextField(db_collation="C")),
+                ("taken_in", models.BigIntegerField()),
+                ("known_at", models.DateTimeField(db_index=True)),
+                ("run_number", models.BigIntegerField(db_comment="The run that found it.")),
             ],
             options={
-                'db_table': 'awaited',
+                "db_table": "awaited",
             },
         ),
         migrations.CreateModel(
-            name='Reject',
+            name="Reject",
             fields=[
-                ('pk', models.CompositePrimaryKey('file_number', 'line', blank=True, editable=False, primary_key=True, serialize=False)),
-                ('file_number', models.BigIntegerField()),
-                ('line', models.BigIntegerField(db_comment='Number of the record, the header not counted.')),
-                ('code', models.TextField(db_collation='C')),
-                ('column', models.TextField(blank=True, db_collation='C')),
-                ('masked', models.TextField(db_collation='C', db_comment='Each digit as 9, each letter as x.')),
-                ('sealed', models.BinaryField(db_comment='The line as received, encrypted.')),
+                (
+                    "pk",
+                    models.CompositePrimaryKey(
+                        "file_number", "line", blank=True, editable=False, primary_key=True, serialize=False
+                    ),
+                ),
+                ("file_number", models.BigIntegerField()),
+                ("line", models.BigIntegerField(db_comment="Number of the record, the header not counted.")),
+                ("code", models.TextField(db_collation="C")),
+                ("column", models.TextField(blank=True, db_collation="C")),
+                ("masked", models.TextField(db_collation="C", db_comment="Each digit as 9, each letter as x.")),
+                ("sealed", models.BinaryField(db_comment="The line as received, encrypted.")),
             ],
             options={
-                'db_table': 'reject',
-                'db_table_comment': 'Lines that could not be read.',
+                "db_table": "reject",
+                "db_table_comment": "Lines that could not be read.",
             },
         ),
         migrations.CreateModel(
-            name='Run',
+            name="Run",
             fields=[
-                ('number', models.BigIntegerField(primary_key=True, serialize=False)),
-                ('as_of', models.DateTimeField()),
-                ('taken_in', models.BigIntegerField(db_comment='The newest report that was looked at.')),
-                ('is_full', models.BooleanField()),
-                ('rulebooks', models.TextField(db_collation='C', db_comment='Version of the law and the calendar.')),
-                ('program', models.TextField(db_collation='C', db_comment='Version of the program.')),
-                ('people', models.BigIntegerField(db_comment='Participants decided in this run.')),
-                ('changed', models.BigIntegerField(db_comment='Decisions that differ from the newest stored.')),
+                ("number", models.BigIntegerField(primary_key=True, serialize=False)),
+                ("as_of", models.DateTimeField()),
+                ("taken_in", models.BigIntegerField(db_comment="The newest report that was looked at.")),
+                ("is_full", models.BooleanField()),
+                ("rulebooks", models.TextField(db_collation="C", db_comment="Version of the law and the calendar.")),
+                ("program", models.TextField(db_collation="C", db_comment="Version of the program.")),
+                ("people", models.BigIntegerField(db_comment="Participants decided in this run.")),
+                ("changed", models.BigIntegerField(db_comment="Decisions that differ from the newest stored.")),
             ],
             options={
-                'db_table': 'run',
+                "db_table": "run",
             },
         ),
         migrations.CreateModel(
-            name='Unmasking',
+            name="Unmasking",
             fields=[
-                ('number', models.BigAutoField(primary_key=True, serialize=False)),
-                ('seen_at', models.DateTimeField(db_comment='When.')),
-                ('what', models.TextField(db_collation='C', db_comment='Which rows.')),
+                ("number", models.BigAutoField(primary_key=True, serialize=False)),
+                ("seen_at", models.DateTimeField(db_comment="When.")),
+                ("what", models.TextField(db_collation="C", db_comment="Which rows.")),
             ],
             options={
-                'db_table': 'unmasking',
+                "db_table": "unmasking",
             },
         ),
         migrations.CreateModel(
-            name='AccountsReport',
+            name="AccountsReport",
             fields=[
-                ('card_number', models.BigIntegerField(db_comment='Programme card number, 16 digits.')),
-                ('account_ref_index', models.UUIDField(db_comment='Account or wallet at the payment partner.')),
-                ('holder_nik_index', models.UUIDField(db_comment='Population number of the holder.', null=True)),
-                ('holder_name_index', models.UUIDField(db_comment='Name of the holder.', null=True)),
-                ('kyc', models.TextField(db_collation='C', db_comment="How far the holder's identity was verified.")),
-                ('status', models.TextField(db_collation='C', db_comment='State of the account.')),
-                ('checked_at', models.DateTimeField(db_comment='When the partner looked at the account.')),
-                ('partner', models.TextField(db_collation='C', db_comment='Who sent it.')),
-                ('revision', models.BigIntegerField(db_comment='Number of the correction.')),
-                ('known_at', models.DateTimeField(db_comment='Later of the receipt and what the partner says.')),
-                ('taken_in', models.BigIntegerField(db_comment='File number x 2^32 + line: the order of intake.')),
-                ('outcome', models.TextField(db_collation='C', db_comment='What became of the line.')),
-                ('key', models.UUIDField(db_comment='Hash of partner and key columns.')),
-                ('fingerprint', models.UUIDField(db_comment='Hash of key, revision and content.')),
-                ('sealed', models.BinaryField(db_comment='Personal values, encrypted (AES-256-GCM).', null=True)),
-                ('pk', models.CompositePrimaryKey('card_number', 'fingerprint', blank=True, editable=False, primary_key=True, serialize=False)),
+                ("card_number", models.BigIntegerField(db_comment="Programme card number, 16 digits.")),
+                ("account_ref_index", models.UUIDField(db_comment="Account or wallet at the payment partner.")),
+                ("holder_nik_index", models.UUIDField(db_comment="Population number of the holder.", null=True)),
+                ("holder_name_index", models.UUIDField(db_comment="Name of the holder.", null=True)),
+                ("kyc", models.TextField(db_collation="C", db_comment="How far the holder's identity was verified.")),
+                ("status", models.TextField(db_collation="C", db_comment="State of the account.")),
+                ("checked_at", models.DateTimeField(db_comment="When the partner looked at the account.")),
+                ("partner", models.TextField(db_collation="C", db_comment="Who sent it.")),
+                ("revision", models.BigIntegerField(db_comment="Number of the correction.")),
+                ("known_at", models.DateTimeField(db_comment="Later of the receipt and what the partner says.")),
+                ("taken_in", models.BigIntegerField(db_comment="File number x 2^32 + line: the order of intake.")),
+                ("outcome", models.TextField(db_collation="C", db_comment="What became of the line.")),
+                ("key", models.UUIDField(db_comment="Hash of partner and key columns.")),
+                ("fingerprint", models.UUIDField(db_comment="Hash of key, revision and content.")),
+                ("sealed", models.BinaryField(db_comment="Personal values, encrypted (AES-256-GCM).", null=True)),
+                (
+                    "pk",
+                    models.CompositePrimaryKey(
+                        "card_number", "fingerprint", blank=True, editable=False, primary_key=True, serialize=False
+                    ),
+                ),
             ],
             options={
-                'db_table': 'accounts',
-                'db_table_comment': 'Accounts and wallets linked by participants, as the payment partner sees them.',
-                'indexes': [django.contrib.postgres.indexes.BrinIndex(fields=['taken_in'], name='accounts_taken_in', pages_per_range=32)],
+                "db_table": "accounts",
+                "db_table_comment": "Accounts and wallets linked by participants, as the payment partner sees them.",
+                "indexes": [
+                    django.contrib.postgres.indexes.BrinIndex(
+                        fields=["taken_in"], name="accounts_taken_in", pages_per_range=32
+                    )
+                ],
             },
         ),
         migrations.CreateModel(
-            name='ActivitiesReport',
+            name="ActivitiesReport",
             fields=[
-                ('redeem_code', models.TextField(db_collation='C', db_comment='The code that ties all sides of one training together.')),
-                ('kind', models.TextField(db_collation='C', db_comment='')),
-                ('sequence', models.BigIntegerField(db_comment='Which session, task or test.')),
-                ('occurred_at', models.DateTimeField(db_comment='When it happened, as the partner says.')),
-                ('score', models.BigIntegerField(db_comment='Result of the test, as the partner counts it. Whole ten-thousandths.', null=True)),
-                ('partner', models.TextField(db_collation='C', db_comment='Who sent it.')),
-                ('revision', models.BigIntegerField(db_comment='Number of the correction.')),
-                ('known_at', models.DateTimeField(db_comment='Later of the receipt and what the partner says.')),
-                ('taken_in', models.BigIntegerField(db_comment='File number x 2^32 + line: the order of intake.')),
-                ('outcome', models.TextField(db_collation='C', db_comment='What became of the line.')),
-                ('key', models.UUIDField(db_comment='Hash of partner and key columns.')),
-                ('fingerprint', models.UUIDField(db_comment='Hash of key, revision and content.')),
-                ('sealed', models.BinaryField(db_comment='Personal values, encrypted (AES-256-GCM).', null=True)),
-                ('pk', models.CompositePrimaryKey('redeem_code', 'fingerprint', blank=True, editable=False, primary_key=True, serialize=False)),
+                (
+                    "redeem_code",
+                    models.TextField(
+                        db_collation="C", db_comment="The code that ties all sides of one training together."
+                    ),
+                ),
+                ("kind", models.TextField(db_collation="C", db_comment="")),
+                ("sequence", models.BigIntegerField(db_comment="Which session, task or test.")),
+                ("occurred_at", models.DateTimeField(db_comment="When it happened, as the partner says.")),
+                (
+                    "score",
+                    models.BigIntegerField(
+                        db_comment="Result of the test, as the partner counts it. Whole ten-thousandths.", null=True
+                    ),
+                ),
+                ("partner", models.TextField(db_collation="C", db_comment="Who sent it.")),
+                ("revision", models.BigIntegerField(db_comment="Number of the correction.")),
+                ("known_at", models.DateTimeField(db_comment="Later of the receipt and what the partner says.")),
+                ("taken_in", models.BigIntegerField(db_comment="File number x 2^32 + line: the order of intake.")),
+                ("outcome", models.TextField(db_collation="C", db_comment="What became of the line.")),
+                ("key", models.UUIDField(db_comment="Hash of partner and key columns.")),
+                ("fingerprint", models.UUIDField(db_comment="Hash of key, revision and content.")),
+                ("sealed", models.BinaryField(db_comment="Personal values, encrypted (AES-256-GCM).", null=True)),
+                (
+                    "pk",
+                    models.CompositePrimaryKey(
+                        "redeem_code", "fingerprint", blank=True, editable=False, primary_key=True, serialize=False
+                    ),
+                ),
             ],
             options={
-                'db_table': 'activities',
-                'db_table_comment': 'Attendance, tasks and tests.',
-                'indexes': [django.contrib.postgres.indexes.BrinIndex(fields=['taken_in'], name='activities_taken_in', pages_per_range=32)],
+                "db_table": "activities",
+                "db_table_comment": "Attendance, tasks and tests.",
+                "indexes": [
+                    django.contrib.postgres.indexes.BrinIndex(
+                        fields=["taken_in"], name="activities_taken_in", pages_per_range=32
+                    )
+                ],
             },
         ),
         migrations.CreateModel(
-            name='AppointmentsReport',
+            name="AppointmentsReport",
             fields=[
-                ('card_number', models.BigIntegerField(db_comment='Programme card number, 16 digits.')),
-                ('nik_index', models.UUIDField(db_comment='Population number of the participant.')),
-                ('full_name_index', models.UUIDField(db_comment='Name as on the identity card.')),
-                ('birth_date', models.DateField(db_comment='Day of birth.')),
-                ('sex', models.TextField(db_collation='C', db_comment='L laki-laki (male), P perempuan (female).')),
-                ('phone_index', models.UUIDField(db_comment='Mobile number.', null=True)),
-                ('email_index', models.UUIDField(db_comment='E-mail address.', null=True)),
-                ('region_code', models.TextField(db_collation='C', db_comment='Region of residence; the first two characters are the province.')),
-                ('wave', models.BigIntegerField(db_comment='Number of the wave (gelombang).')),
-                ('appointed_on', models.DateField(db_comment='Day of the decree of appointment, which pins the rulebook.')),
-                ('rulebook', models.TextField(db_collation='C', db_comment='Scheme under which the participant was appointed.')),
-                ('partner', models.TextField(db_collation='C', db_comment='Who sent it.')),
-                ('revision', models.BigIntegerField(db_comment='Number of the correction.')),
-                ('known_at', models.DateTimeField(db_comment='Later of the receipt and what the partner says.')),
-                ('taken_in', models.BigIntegerField(db_comment='File number x 2^32 + line: the order of intake.')),
-                ('outcome', models.TextField(db_collation='C', db_comment='What became of the line.')),
-                ('key', models.UUIDField(db_comment='Hash of partner and key columns.')),
-                ('fingerprint', models.UUIDField(db_comment='Hash of key, revision and content.')),
-                ('sealed', models.BinaryField(db_comment='Personal values, encrypted (AES-256-GCM).', null=True)),
-                ('pk', models.CompositePrimaryKey('card_number', 'fingerprint', blank=True, editable=False, primary_key=True, serialize=False)),
+                ("card_number", models.BigIntegerField(db_comment="Programme card number, 16 digits.")),
+                ("nik_index", models.UUIDField(db_comment="Population number of the participant.")),
+                ("full_name_index", models.UUIDField(db_comment="Name as on the identity card.")),
+                ("birth_date", models.DateField(db_comment="Day of birth.")),
+                ("sex", models.TextField(db_collation="C", db_comment="L laki-laki (male), P perempuan (female).")),
+                ("phone_index", models.UUIDField(db_comment="Mobile number.", null=True)),
+                ("email_index", models.UUIDField(db_comment="E-mail address.", null=True)),
+                (
+                    "region_code",
+                    models.TextField(
+                        db_collation="C", db_comment="Region of residence; the first two characters are the province."
+                    ),
+                ),
+                ("wave", models.BigIntegerField(db_comment="Number of the wave (gelombang).")),
+                (
+                    "appointed_on",
+                    models.DateField(db_comment="Day of the decree of appointment, which pins the rulebook."),
+                ),
+                (
+                    "rulebook",
+                    models.TextField(db_collation="C", db_comment="Scheme under which the participant was appointed."),
+                ),
+                ("partner", models.TextField(db_collation="C", db_comment="Who sent it.")),
+                ("revision", models.BigIntegerField(db_comment="Number of the correction.")),
+                ("known_at", models.DateTimeField(db_comment="Later of the receipt and what the partner says.")),
+                ("taken_in", models.BigIntegerField(db_comment="File number x 2^32 + line: the order of intake.")),
+                ("outcome", models.TextField(db_collation="C", db_comment="What became of the line.")),
+                ("key", models.UUIDField(db_comment="Hash of partner and key columns.")),
+                ("fingerprint", models.UUIDField(db_comment="Hash of key, revision and content.")),
+                ("sealed", models.BinaryField(db_comment="Personal values, encrypted (AES-256-GCM).", null=True)),
+                (
+                    "pk",
+                    models.CompositePrimaryKey(
+                        "card_number", "fingerprint", blank=True, editable=False, primary_key=True, serialize=False
+                    ),
+                ),
             ],
             options={
-                'db_table': 'appointments',
-                'db_table_comment': 'Who was appointed, by which decree, under which rulebook.',
-                'indexes': [models.Index(fields=['nik_index'], name='appointments_nik_index'), django.contrib.postgres.indexes.BrinIndex(fields=['taken_in'], name='appointments_taken_in', pages_per_range=32)],
+                "db_table": "appointments",
+                "db_table_comment": "Who was appointed, by which decree, under which rulebook.",
+                "indexes": [
+                    models.Index(fields=["nik_index"], name="appointments_nik_index"),
+                    django.contrib.postgres.indexes.BrinIndex(
+                        fields=["taken_in"], name="appointments_taken_in", pages_per_range=32
+                    ),
+                ],
             },
         ),
         migrations.CreateModel(
-            name='CompletionsReport',
+            name="CompletionsReport",
             fields=[
-                ('redeem_code', models.TextField(db_collation='C', db_comment='The code that ties all sides of one training together.')),
-                ('course_code', models.TextField(db_collation='C', db_comment='The course as the catalogue names it.')),
-                ('occurred_at', models.DateTimeField(db_comment='When it happened, as the partner says.')),
-                ('certificate_no', models.TextField(db_collation='C', db_comment='Number of the certificate issued.', null=True)),
-                ('score', models.BigIntegerField(db_comment='Result of the test, as the partner counts it. Whole ten-thousandths.', null=True)),
-                ('partner', models.TextField(db_collation='C', db_comment='Who sent it.')),
-                ('revision', models.BigIntegerField(db_comment='Number of the correction.')),
-                ('known_at', models.DateTimeField(db_comment='Later of the receipt and what the partner says.')),
-                ('taken_in', models.BigIntegerField(db_comment='File number x 2^32 + line: the order of intake.')),
-                ('outcome', models.TextField(db_collation='C', db_comment='What became of the line.')),
-                ('key', models.UUIDField(db_comment='Hash of partner and key columns.')),
-                ('fingerprint', models.UUIDField(db_comment='Hash of key, revision and content.')),
-                ('sealed', models.BinaryField(db_comment='Personal values, encrypted (AES-256-GCM).', null=True)),
-                ('pk', models.CompositePrimaryKey('redeem_code', 'fingerprint', blank=True, editable=False, primary_key=True, serialize=False)),
+                (
+                    "redeem_code",
+                    models.TextField(
+                        db_collation="C", db_comment="The code that ties all sides of one training together."
+                    ),
+                ),
+                ("course_code", models.TextField(db_collation="C", db_comment="The course as the catalogue names it.")),
+                ("occurred_at", models.DateTimeField(db_comment="When it happened, as the partner says.")),
+                (
+                    "certificate_no",
+                    models.TextField(db_collation="C", db_comment="Number of the certificate issued.", null=True),
+                ),
+                (
+                    "score",
+                    models.BigIntegerField(
+                        db_comment="Result of the test, as the partner counts it. Whole ten-thousandths.", null=True
+                    ),
+                ),
+                ("partner", models.TextField(db_collation="C", db_comment="Who sent it.")),
+                ("revision", models.BigIntegerField(db_comment="Number of the correction.")),
+                ("known_at", models.DateTimeField(db_comment="Later of the receipt and what the partner says.")),
+                ("taken_in", models.BigIntegerField(db_comment="File number x 2^32 + line: the order of intake.")),
+                ("outcome", models.TextField(db_collation="C", db_comment="What became of the line.")),
+                ("key", models.UUIDField(db_comment="Hash of partner and key columns.")),
+                ("fingerprint", models.UUIDField(db_comment="Hash of key, revision and content.")),
+                ("sealed", models.BinaryField(db_comment="Personal values, encrypted (AES-256-GCM).", null=True)),
+                (
+                    "pk",
+                    models.CompositePrimaryKey(
+                        "redeem_code", "fingerprint", blank=True, editable=False, primary_key=True, serialize=False
+                    ),
+                ),
             ],
             options={
-                'db_table': 'completions',
-                'db_table_comment': 'The end of a training as the provider reports it.',
-                'indexes': [models.Index(fields=['certificate_no'], name='completions_certificate_no'), django.contrib.postgres.indexes.BrinIndex(fields=['taken_in'], name='completions_taken_in', pages_per_range=32)],
+                "db_table": "completions",
+                "db_table_comment": "The end of a training as the provider reports it.",
+                "indexes": [
+                    models.Index(fields=["certificate_no"], name="completions_certificate_no"),
+                    django.contrib.postgres.indexes.BrinIndex(
+                        fields=["taken_in"], name="completions_taken_in", pages_per_range=32
+                    ),
+                ],
             },
         ),
         migrations.CreateModel(
-            name='ConfirmationsReport',
+            name="ConfirmationsReport",
             fields=[
-                ('redeem_code', models.TextField(db_collation='C', db_comment='The code that ties all sides of one training together.')),
-                ('course_code', models.TextField(db_collation='C', db_comment='The course as the catalogue names it.')),
-                ('occurred_at', models.DateTimeField(db_comment='When it happened, as the partner says.')),
-                ('certificate_no', models.TextField(db_collation='C', db_comment='Number of the certificate issued.', null=True)),
-                ('score', models.BigIntegerField(db_comment='Result of the test, as the partner counts it. Whole ten-thousandths.', null=True)),
-                ('partner', models.TextField(db_collation='C', db_comment='Who sent it.')),
-                ('revision', models.BigIntegerField(db_comment='Number of the correction.')),
-                ('known_at', models.DateTimeField(db_comment='Later of the receipt and what the partner says.')),
-                ('taken_in', models.BigIntegerField(db_comment='File number x 2^32 + line: the order of intake.')),
-                ('outcome', models.TextField(db_collation='C', db_comment='What became of the line.')),
-                ('key', models.UUIDField(db_comment='Hash of partner and key columns.')),
-                ('fingerprint', models.UUIDField(db_comment='Hash of key, revision and content.')),
-                ('sealed', models.BinaryField(db_comment='Personal values, encrypted (AES-256-GCM).', null=True)),
-                ('pk', models.CompositePrimaryKey('redeem_code', 'fingerprint', blank=True, editable=False, primary_key=True, serialize=False)),
+                (
+                    "redeem_code",
+                    models.TextField(
+                        db_collation="C", db_comment="The code that ties all sides of one training together."
+                    ),
+                ),
+                ("course_code", models.TextField(db_collation="C", db_comment="The course as the catalogue names it.")),
+                ("occurred_at", models.DateTimeField(db_comment="When it happened, as the partner says.")),
+                (
+                    "certificate_no",
+                    models.TextField(db_collation="C", db_comment="Number of the certificate issued.", null=True),
+                ),
+                (
+                    "score",
+                    models.BigIntegerField(
+                        db_comment="Result of the test, as the partner counts it. Whole ten-thousandths.", null=True
+                    ),
+                ),
+                ("partner", models.TextField(db_collation="C", db_comment="Who sent it.")),
+                ("revision", models.BigIntegerField(db_comment="Number of the correction.")),
+                ("known_at", models.DateTimeField(db_comment="Later of the receipt and what the partner says.")),
+                ("taken_in", models.BigIntegerField(db_comment="File number x 2^32 + line: the order of intake.")),
+                ("outcome", models.TextField(db_collation="C", db_comment="What became of the line.")),
+                ("key", models.UUIDField(db_comment="Hash of partner and key columns.")),
+                ("fingerprint", models.UUIDField(db_comment="Hash of key, revision and content.")),
+                ("sealed", models.BinaryField(db_comment="Personal values, encrypted (AES-256-GCM).", null=True)),
+                (
+                    "pk",
+                    models.CompositePrimaryKey(
+                        "redeem_code", "fingerprint", blank=True, editable=False, primary_key=True, serialize=False
+                    ),
+                ),
             ],
             options={
-                'db_table': 'confirmations',
-                'db_table_comment': 'The end of a training as the platform reports it.',
-                'indexes': [django.contrib.postgres.indexes.BrinIndex(fields=['taken_in'], name='confirmations_taken_in', pages_per_range=32)],
+                "db_table": "confirmations",
+                "db_table_comment": "The end of a training as the platform reports it.",
+                "indexes": [
+                    django.contrib.postgres.indexes.BrinIndex(
+                        fields=["taken_in"], name="confirmations_taken_in", pages_per_range=32
+                    )
+                ],
             },
         ),
         migrations.CreateModel(
-            name='ContactsReport',
+            name="ContactsReport",
             fields=[
-                ('contact_ref', models.TextField(db_collation='C', db_comment='Reference of one contact.')),
-                ('card_number', models.BigIntegerField(db_comment='Programme card number, 16 digits.')),
-                ('kind', models.TextField(db_collation='C', db_comment='')),
-                ('occurred_at', models.DateTimeField(db_comment='When it happened, as the partner says.')),
-                ('reason', models.TextField(db_collation='C', db_comment="Why, in the sender's words.", null=True)),
-                ('partner', models.TextField(db_collation='C', db_comment='Who sent it.')),
-                ('revision', models.BigIntegerField(db_comment='Number of the correction.')),
-                ('known_at', models.DateTimeField(db_comment='Later of the receipt and what the partner says.')),
-                ('taken_in', models.BigIntegerField(db_comment='File number x 2^32 + line: the order of intake.')),
-                ('outcome', models.TextField(db_collation='C', db_comment='What became of the line.')),
-                ('key', models.UUIDField(db_comment='Hash of partner and key columns.')),
-                ('fingerprint', models.UUIDField(db_comment='Hash of key, revision and content.')),
-                ('sealed', models.BinaryField(db_comment='Personal values, encrypted (AES-256-GCM).', null=True)),
-                ('pk', models.CompositePrimaryKey('contact_ref', 'fingerprint', blank=True, editable=False, primary_key=True, serialize=False)),
+                ("contact_ref", models.TextField(db_collation="C", db_comment="Reference of one contact.")),
+                ("card_number", models.BigIntegerField(db_comment="Programme card number, 16 digits.")),
+                ("kind", models.TextField(db_collation="C", db_comment="")),
+                ("occurred_at", models.DateTimeField(db_comment="When it happened, as the partner says.")),
+                ("reason", models.TextField(db_collation="C", db_comment="Why, in the sender's words.", null=True)),
+                ("partner", models.TextField(db_collation="C", db_comment="Who sent it.")),
+                ("revision", models.BigIntegerField(db_comment="Number of the correction.")),
+                ("known_at", models.DateTimeField(db_comment="Later of the receipt and what the partner says.")),
+                ("taken_in", models.BigIntegerField(db_comment="File number x 2^32 + line: the order of intake.")),
+                ("outcome", models.TextField(db_collation="C", db_comment="What became of the line.")),
+                ("key", models.UUIDField(db_comment="Hash of partner and key columns.")),
+                ("fingerprint", models.UUIDField(db_comment="Hash of key, revision and content.")),
+                ("sealed", models.BinaryField(db_comment="Personal values, encrypted (AES-256-GCM).", null=True)),
+                (
+                    "pk",
+                    models.CompositePrimaryKey(
+                        "contact_ref", "fingerprint", blank=True, editable=False, primary_key=True, serialize=False
+                    ),
+                ),
             ],
             options={
-                'db_table': 'contacts',
-                'db_table_comment': "What participants did, or tried, on the programme's site.",
-                'indexes': [models.Index(fields=['card_number'], name='contacts_card_number'), django.contrib.postgres.indexes.BrinIndex(fields=['taken_in'], name='contacts_taken_in', pages_per_range=32)],
+                "db_table": "contacts",
+                "db_table_comment": "What participants did, or tried, on the programme's site.",
+                "indexes": [
+                    models.Index(fields=["card_number"], name="contacts_card_number"),
+                    django.contrib.postgres.indexes.BrinIndex(
+                        fields=["taken_in"], name="contacts_taken_in", pages_per_range=32
+                    ),
+                ],
             },
         ),
         migrations.CreateModel(
-            name='CoursesReport',
+            name="CoursesReport",
             fields=[
-                ('course_code', models.TextField(db_collation='C', db_comment='Code of the course.')),
-                ('title', models.TextField(db_collation='C', db_comment='Title of the course.')),
-                ('provider', models.TextField(db_collation='C', db_comment='Partner name of the training provider.')),
-                ('platforms', models.TextField(db_collation='C', db_comment='Partner names of the platforms that may sell it, `;` between.')),
-                ('price_idr', models.BigIntegerField(db_comment='List price in whole rupiah.')),
-                ('hours', models.BigIntegerField(db_comment='Length of the course in hours. Whole ten-thousandths.')),
-                ('mode', models.TextField(db_collation='C', db_comment='How it is taught.')),
-                ('approved_from', models.DateField(db_comment='First day of the approval.')),
-                ('approved_until', models.DateField(db_comment='Last day of the approval; empty: no end.', null=True)),
-                ('sessions', models.BigIntegerField(db_comment='Number of sessions; empty means 1.', null=True)),
-                ('tasks', models.BigIntegerField(db_comment='Tasks; empty means 0 face to face, else 1.', null=True)),
-                ('partner', models.TextField(db_collation='C', db_comment='Who sent it.')),
-                ('revision', models.BigIntegerField(db_comment='Number of the correction.')),
-                ('known_at', models.DateTimeField(db_comment='Later of the receipt and what the partner says.')),
-                ('taken_in', models.BigIntegerField(db_comment='File number x 2^32 + line: the order of intake.')),
-                ('outcome', models.TextField(db_collation='C', db_comment='What became of the line.')),
-                ('key', models.UUIDField(db_comment='Hash of partner and key columns.')),
-                ('fingerprint', models.UUIDField(db_comment='Hash of key, revision and content.')),
-                ('sealed', models.BinaryField(db_comment='Personal values, encrypted (AES-256-GCM).', null=True)),
-                ('pk', models.CompositePrimaryKey('course_code', 'fingerprint', blank=True, editable=False, primary_key=True, serialize=False)),
+                ("course_code", models.TextField(db_collation="C", db_comment="Code of the course.")),
+                ("title", models.TextField(db_collation="C", db_comment="Title of the course.")),
+                ("provider", models.TextField(db_collation="C", db_comment="Partner name of the training provider.")),
+                (
+                    "platforms",
+                    models.TextField(
+                        db_collation="C", db_comment="Partner names of the platforms that may sell it, `;` between."
+                    ),
+                ),
+                ("price_idr", models.BigIntegerField(db_comment="List price in whole rupiah.")),
+                ("hours", models.BigIntegerField(db_comment="Length of the course in hours. Whole ten-thousandths.")),
+                ("mode", models.TextField(db_collation="C", db_comment="How it is taught.")),
+                ("approved_from", models.DateField(db_comment="First day of the approval.")),
+                ("approved_until", models.DateField(db_comment="Last day of the approval; empty: no end.", null=True)),
+                ("sessions", models.BigIntegerField(db_comment="Number of sessions; empty means 1.", null=True)),
+                ("tasks", models.BigIntegerField(db_comment="Tasks; empty means 0 face to face, else 1.", null=True)),
+                ("partner", models.TextField(db_collation="C", db_comment="Who sent it.")),
+                ("revision", models.BigIntegerField(db_comment="Number of the correction.")),
+                ("known_at", models.DateTimeField(db_comment="Later of the receipt and what the partner says.")),
+                ("taken_in", models.BigIntegerField(db_comment="File number x 2^32 + line: the order of intake.")),
+                ("outcome", models.TextField(db_collation="C", db_comment="What became of the line.")),
+                ("key", models.UUIDField(db_comment="Hash of partner and key columns.")),
+                ("fingerprint", models.UUIDField(db_comment="Hash of key, revision and content.")),
+                ("sealed", models.BinaryField(db_comment="Personal values, encrypted (AES-256-GCM).", null=True)),
+                (
+                    "pk",
+                    models.CompositePrimaryKey(
+                        "course_code", "fingerprint", blank=True, editable=False, primary_key=True, serialize=False
+                    ),
+                ),
             ],
             options={
-                'db_table': 'courses',
-                'db_table_comment': 'The catalogue of approved courses.',
-                'indexes': [django.contrib.postgres.indexes.BrinIndex(fields=['taken_in'], name='courses_taken_in', pages_per_range=32)],
+                "db_table": "courses",
+                "db_table_comment": "The catalogue of approved courses.",
+                "indexes": [
+                    django.contrib.postgres.indexes.BrinIndex(
+                        fields=["taken_in"], name="courses_taken_in", pages_per_range=32
+                    )
+                ],
             },
         ),
         migrations.CreateModel(
-            name='Decision',
+            name="Decision",
             fields=[
-                ('pk', models.CompositePrimaryKey('card_number', 'benefit', 'run_number', blank=True, editable=False, primary_key=True, serialize=False)),
-                ('card_number', models.BigIntegerField()),
-                ('benefit', models.TextField(db_collation='C')),
-                ('run_number', models.BigIntegerField()),
-                ('state', models.TextField(db_collation='C')),
-                ('reason', models.TextField(db_collation='C', null=True)),
-                ('detail', models.TextField(db_collation='C', null=True)),
-                ('whose_move', models.TextField(db_collation='C')),
-                ('partner', models.TextField(db_collation='C', null=True)),
-                ('since', models.DateTimeField(null=True)),
-                ('due_on', models.DateField(null=True)),
-                ('amount_idr', models.BigIntegerField()),
-                ('redeem_code', models.TextField(db_collation='C', null=True)),
-                ('failing', models.BigIntegerField(db_comment='Checks that fail, a bit each in the order of the reasons.')),
-                ('facts', models.UUIDField(db_comment='Hash of the reports the decision was made from.')),
+                (
+                    "pk",
+                    models.CompositePrimaryKey(
+                        "card_number",
+                        "benefit",
+                        "run_number",
+                        blank=True,
+                        editable=False,
+                        primary_key=True,
+                        serialize=False,
+                    ),
+                ),
+                ("card_number", models.BigIntegerField()),
+                ("benefit", models.TextField(db_collation="C")),
+                ("run_number", models.BigIntegerField()),
+                ("state", models.TextField(db_collation="C")),
+                ("reason", models.TextField(db_collation="C", null=True)),
+                ("detail", models.TextField(db_collation="C", null=True)),
+                ("whose_move", models.TextField(db_collation="C")),
+                ("partner", models.TextField(db_collation="C", null=True)),
+                ("since", models.DateTimeField(null=True)),
+                ("due_on", models.DateField(null=True)),
+                ("amount_idr", models.BigIntegerField()),
+                ("redeem_code", models.TextField(db_collation="C", null=True)),
+                (
+                    "failing",
+                    models.BigIntegerField(db_comment="Checks that fail, a bit each in the order of the reasons."),
+                ),
+                ("facts", models.UUIDField(db_comment="Hash of the reports the decision was made from.")),
             ],
             options={
-                'db_table': 'decision',
-                'indexes': [models.Index(fields=['run_number'], name='decision_run')],
-                'constraints': [models.CheckConstraint(condition=models.Q(('amount_idr', 0), models.Q(('state__in', ['WAITING', 'CLOSED']), _negated=True), _connector='OR'), name='decision_money_only_when_due'), models.CheckConstraint(condition=models.Q(('reason__isnull', False), models.Q(('state__in', ['WAITING', 'CLOSED']), _negated=True), _connector='OR'), name='decision_waits_for_a_reason')],
+                "db_table": "decision",
+                "indexes": [models.Index(fields=["run_number"], name="decision_run")],
+                "constraints": [
+                    models.CheckConstraint(
+                        condition=models.Q(
+                            ("amount_idr", 0),
+                            models.Q(("state__in", ["WAITING", "CLOSED"]), _negated=True),
+                            _connector="OR",
+                        ),
+                        name="decision_money_only_when_due",
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(
+                            ("reason__isnull", False),
+                            models.Q(("state__in", ["WAITING", "CLOSED"]), _negated=True),
+                            _connector="OR",
+                        ),
+                        name="decision_waits_for_a_reason",
+                    ),
+                ],
             },
         ),
         migrations.CreateModel(
-            name='HoldsReport',
+            name="HoldsReport",
             fields=[
-                ('hold_ref', models.TextField(db_collation='C', db_comment='Reference of the hold.')),
-                ('status', models.TextField(db_collation='C', db_comment='An END is final.')),
-                ('scope', models.TextField(db_collation='C', db_comment='')),
-                ('scope_value', models.TextField(db_collation='C', db_comment='Whom it covers; needed unless the scope is `all`.', null=True)),
-                ('reason', models.TextField(db_collation='C', db_comment="Why, in the sender's words.", null=True)),
-                ('owner', models.TextField(db_collation='C', db_comment='Who can lift it.', null=True)),
-                ('occurred_at', models.DateTimeField(db_comment='When it happened, as the partner says.')),
-                ('expected_end', models.DateField(db_comment='Day by which the owner expects to lift it.', null=True)),
-                ('partner', models.TextField(db_collation='C', db_comment='Who sent it.')),
-                ('revision', models.BigIntegerField(db_comment='Number of the correction.')),
-                ('known_at', models.DateTimeField(db_comment='Later of the receipt and what the partner says.')),
-                ('taken_in', models.BigIntegerField(db_comment='File number x 2^32 + line: the order of intake.')),
-                ('outcome', models.TextField(db_collation='C', db_comment='What became of the line.')),
-                ('key', models.UUIDField(db_comment='Hash of partner and key columns.')),
-                ('fingerprint', models.UUIDField(db_comment='Hash of key, revision and content.')),
-                ('sealed', models.BinaryField(db_comment='Personal values, encrypted (AES-256-GCM).', null=True)),
-                ('pk', models.CompositePrimaryKey('hold_ref', 'fingerprint', blank=True, editable=False, primary_key=True, serialize=False)),
+                ("hold_ref", models.TextField(db_collation="C", db_comment="Reference of the hold.")),
+                ("status", models.TextField(db_collation="C", db_comment="An END is final.")),
+                ("scope", models.TextField(db_collation="C", db_comment="")),
+                (
+                    "scope_value",
+                    models.TextField(
+                        db_collation="C", db_comment="Whom it covers; needed unless the scope is `all`.", null=True
+                    ),
+                ),
+                ("reason", models.TextField(db_collation="C", db_comment="Why, in the sender's words.", null=True)),
+                ("owner", models.TextField(db_collation="C", db_comment="Who can lift it.", null=True)),
+                ("occurred_at", models.DateTimeField(db_comment="When it happened, as the partner says.")),
+                ("expected_end", models.DateField(db_comment="Day by which the owner expects to lift it.", null=True)),
+                ("partner", models.TextField(db_collation="C", db_comment="Who sent it.")),
+                ("revision", models.BigIntegerField(db_comment="Number of the correction.")),
+                ("known_at", models.DateTimeField(db_comment="Later of the receipt and what the partner says.")),
+                ("taken_in", models.BigIntegerField(db_comment="File number x 2^32 + line: the order of intake.")),
+                ("outcome", models.TextField(db_collation="C", db_comment="What became of the line.")),
+                ("key", models.UUIDField(db_comment="Hash of partner and key columns.")),
+                ("fingerprint", models.UUIDField(db_comment="Hash of key, revision and content.")),
+                ("sealed", models.BinaryField(db_comment="Personal values, encrypted (AES-256-GCM).", null=True)),
+                (
+                    "pk",
+                    models.CompositePrimaryKey(
+                        "hold_ref", "fingerprint", blank=True, editable=False, primary_key=True, serialize=False
+                    ),
+                ),
             ],
             options={
-                'db_table': 'holds',
-                'db_table_comment': 'Payments held back, and holds lifted.',
-                'indexes': [django.contrib.postgres.indexes.BrinIndex(fields=['taken_in'], name='holds_taken_in', pages_per_range=32)],
+                "db_table": "holds",
+                "db_table_comment": "Payments held back, and holds lifted.",
+                "indexes": [
+                    django.contrib.postgres.indexes.BrinIndex(
+                        fields=["taken_in"], name="holds_taken_in", pages_per_range=32
+                    )
+                ],
             },
         ),
         migrations.CreateModel(
-            name='IntakeFile',
+            name="IntakeFile",
             fields=[
-                ('number', models.BigIntegerField(db_comment='Files in the order they were taken in, from 1.', primary_key=True, serialize=False)),
-                ('name', models.TextField(db_collation='C')),
-                ('feed', models.TextField(blank=True, db_collation='C')),
-                ('partner', models.TextField(blank=True, db_collation='C')),
-                ('sha256', models.TextField(db_collation='C', db_comment='SHA-256 of the bytes as received, in hex; empty if none.')),
-                ('size_bytes', models.BigIntegerField()),
-                ('received_at', models.DateTimeField()),
-                ('refusal', models.TextField(blank=True, db_collation='C', db_comment='Why it was refused whole; empty: taken in.')),
-                ('lines', models.BigIntegerField(default=0)),
-                ('accepted', models.BigIntegerField(default=0)),
-                ('superseding', models.BigIntegerField(default=0)),
-                ('outdated', models.BigIntegerField(default=0)),
-                ('conflict', models.BigIntegerField(default=0)),
-                ('duplicate', models.BigIntegerField(default=0)),
-                ('rejected', models.BigIntegerField(default=0)),
+                (
+                    "number",
+                    models.BigIntegerField(
+                        db_comment="Files in the order they were taken in, from 1.", primary_key=True, serialize=False
+                    ),
+                ),
+                ("name", models.TextField(db_collation="C")),
+                ("feed", models.TextField(blank=True, db_collation="C")),
+                ("partner", models.TextField(blank=True, db_collation="C")),
+                (
+                    "sha256",
+                    models.TextField(
+                        db_collation="C", db_comment="SHA-256 of the bytes as received, in hex; empty if none."
+                    ),
+                ),
+                ("size_bytes", models.BigIntegerField()),
+                ("received_at", models.DateTimeField()),
+                (
+                    "refusal",
+                    models.TextField(
+                        blank=True, db_collation="C", db_comment="Why it was refused whole; empty: taken in."
+                    ),
+                ),
+                ("lines", models.BigIntegerField(default=0)),
+                ("accepted", models.BigIntegerField(default=0)),
+                ("superseding", models.BigIntegerField(default=0)),
+                ("outdated", models.BigIntegerField(default=0)),
+                ("conflict", models.BigIntegerField(default=0)),
+                ("duplicate", models.BigIntegerField(default=0)),
+                ("rejected", models.BigIntegerField(default=0)),
             ],
             options={
-                'db_table': 'intake_file',
-                'db_table_comment': 'Every file that ever came in.',
-                'indexes': [models.Index(fields=['sha256', 'name'], name='intake_file_content')],
-                'constraints': [models.CheckConstraint(condition=models.Q(('lines', django.db.models.expressions.CombinedExpression(django.db.models.expressions.CombinedExpression(django.db.models.expressions.CombinedExpression(django.db.models.expressions.CombinedExpression(django.db.models.expressions.CombinedExpression(django.db.models.expressions.CombinedExpression(models.Value(0), '+', models.F(cair.kernel.reasons.Outcome['ACCEPTED'])), '+', models.F(cair.kernel.reasons.Outcome['SUPERSEDING'])), '+', models.F(cair.kernel.reasons.Outcome['OUTDATED'])), '+', models.F(cair.kernel.reasons.Outcome['CONFLICT'])), '+', models.F(cair.kernel.reasons.Outcome['DUPLICATE'])), '+', models.F(cair.kernel.reasons.Outcome['REJECTED'])))), name='intake_file_adds_up')],
+                "db_table": "intake_file",
+                "db_table_comment": "Every file that ever came in.",
+                "indexes": [models.Index(fields=["sha256", "name"], name="intake_file_content")],
+                "constraints": [
+                    models.CheckConstraint(
+                        condition=models.Q(
+                            (
+                                "lines",
+                                django.db.models.expressions.CombinedExpression(
+                                    django.db.models.expressions.CombinedExpression(
+                                        django.db.models.expressions.CombinedExpression(
+                                            django.db.models.expressions.CombinedExpression(
+                                                django.db.models.expressions.CombinedExpression(
+                                                    django.db.models.expressions.CombinedExpression(
+                                                        models.Value(0),
+                                                        "+",
+                                                        models.F(cair.kernel.reasons.Outcome["ACCEPTED"]),
+                                                    ),
+                                                    "+",
+                                                    models.F(cair.kernel.reasons.Outcome["SUPERSEDING"]),
+                                                ),
+                                                "+",
+                                                models.F(cair.kernel.reasons.Outcome["OUTDATED"]),
+                                            ),
+                                            "+",
+                                            models.F(cair.kernel.reasons.Outcome["CONFLICT"]),
+                                        ),
+                                        "+",
+                                        models.F(cair.kernel.reasons.Outcome["DUPLICATE"]),
+                                    ),
+                                    "+",
+                                    models.F(cair.kernel.reasons.Outcome["REJECTED"]),
+                                ),
+                            )
+                        ),
+                        name="intake_file_adds_up",
+                    )
+                ],
             },
         ),
         migrations.CreateModel(
-            name='KeyCheck',
+            name="KeyCheck",
             fields=[
-                ('number', models.SmallIntegerField(primary_key=True, serialize=False)),
-                ('fingerprint', models.BinaryField()),
+                ("number", models.SmallIntegerField(primary_key=True, serialize=False)),
+                ("fingerprint", models.BinaryField()),
             ],
             options={
-                'db_table': 'key_check',
-                'constraints': [models.CheckConstraint(condition=models.Q(('number', 1)), name='key_check_one_row')],
+                "db_table": "key_check",
+                "constraints": [models.CheckConstraint(condition=models.Q(("number", 1)), name="key_check_one_row")],
             },
         ),
         migrations.CreateModel(
-            name='MessagesReport',
+            name="MessagesReport",
             fields=[
-                ('message_ref', models.TextField(db_collation='C', db_comment="The partner's reference of one message.")),
-                ('card_number', models.BigIntegerField(db_comment='Programme card number, 16 digits.')),
-                ('channel', models.TextField(db_collation='C', db_comment='How it was sent.')),
-                ('status', models.TextField(db_collation='C', db_comment='')),
-                ('occurred_at', models.DateTimeField(db_comment='When it happened, as the partner says.')),
-                ('reason', models.TextField(db_collation='C', db_comment="Why, in the sender's words.", null=True)),
-                ('partner', models.TextField(db_collation='C', db_comment='Who sent it.')),
-                ('revision', models.BigIntegerField(db_comment='Number of the correction.')),
-                ('known_at', models.DateTimeField(db_comment='Later of the receipt and what the partner says.')),
-                ('taken_in', models.BigIntegerField(db_comment='File number x 2^32 + line: the order of intake.')),
-                ('outcome', models.TextField(db_collation='C', db_comment='What became of the line.')),
-                ('key', models.UUIDField(db_comment='Hash of partner and key columns.')),
-                ('fingerprint', models.UUIDField(db_comment='Hash of key, revision and content.')),
-                ('sealed', models.BinaryField(db_comment='Personal values, encrypted (AES-256-GCM).', null=True)),
-                ('pk', models.CompositePrimaryKey('message_ref', 'fingerprint', blank=True, editable=False, primary_key=True, serialize=False)),
+                (
+                    "message_ref",
+                    models.TextField(db_collation="C", db_comment="The partner's reference of one message."),
+                ),
+                ("card_number", models.BigIntegerField(db_comment="Programme card number, 16 digits.")),
+                ("channel", models.TextField(db_collation="C", db_comment="How it was sent.")),
+                ("status", models.TextField(db_collation="C", db_comment="")),
+                ("occurred_at", models.DateTimeField(db_comment="When it happened, as the partner says.")),
+                ("reason", models.TextField(db_collation="C", db_comment="Why, in the sender's words.", null=True)),
+                ("partner", models.TextField(db_collation="C", db_comment="Who sent it.")),
+                ("revision", models.BigIntegerField(db_comment="Number of the correction.")),
+                ("known_at", models.DateTimeField(db_comment="Later of the receipt and what the partner says.")),
+                ("taken_in", models.BigIntegerField(db_comment="File number x 2^32 + line: the order of intake.")),
+                ("outcome", models.TextField(db_collation="C", db_comment="What became of the line.")),
+                ("key", models.UUIDField(db_comment="Hash of partner and key columns.")),
+                ("fingerprint", models.UUIDField(db_comment="Hash of key, revision and content.")),
+                ("sealed", models.BinaryField(db_comment="Personal values, encrypted (AES-256-GCM).", null=True)),
+                (
+                    "pk",
+                    models.CompositePrimaryKey(
+                        "message_ref", "fingerprint", blank=True, editable=False, primary_key=True, serialize=False
+                    ),
+                ),
             ],
             options={
-                'db_table': 'messages',
-                'db_table_comment': 'What became of messages to participants.',
-                'indexes': [models.Index(fields=['card_number'], name='messages_card_number'), django.contrib.postgres.indexes.BrinIndex(fields=['taken_in'], name='messages_taken_in', pages_per_range=32)],
+                "db_table": "messages",
+                "db_table_comment": "What became of messages to participants.",
+                "indexes": [
+                    models.Index(fields=["card_number"], name="messages_card_number"),
+                    django.contrib.postgres.indexes.BrinIndex(
+                        fields=["taken_in"], name="messages_taken_in", pages_per_range=32
+                    ),
+                ],
             },
         ),
         migrations.CreateModel(
-            name='PurchasesReport',
+            name="PurchasesReport",
             fields=[
-                ('invoice_code', models.TextField(db_collation='C', db_comment="The platform's invoice.")),
-                ('card_number', models.BigIntegerField(db_comment='Programme card number, 16 digits.')),
-                ('course_code', models.TextField(db_collation='C', db_comment='The course as the catalogue names it.')),
-                ('amount_idr', models.BigIntegerField(db_comment='Price paid from the training balance, whole rupiah.')),
-                ('redeem_code', models.TextField(db_collation='C', db_comment='The code that ties all sides of one training together.')),
-                ('status', models.TextField(db_collation='C', db_comment='Bought, or taken back.')),
-                ('occurred_at', models.DateTimeField(db_comment='When it happened, as the partner says.')),
-                ('partner', models.TextField(db_collation='C', db_comment='Who sent it.')),
-                ('revision', models.BigIntegerField(db_comment='Number of the correction.')),
-                ('known_at', models.DateTimeField(db_comment='Later of the receipt and what the partner says.')),
-                ('taken_in', models.BigIntegerField(db_comment='File number x 2^32 + line: the order of intake.')),
-                ('outcome', models.TextField(db_collation='C', db_comment='What became of the line.')),
-                ('key', models.UUIDField(db_comment='Hash of partner and key columns.')),
-                ('fingerprint', models.UUIDField(db_comment='Hash of key, revision and content.')),
-                ('sealed', models.BinaryField(db_comment='Personal values, encrypted (AES-256-GCM).', null=True)),
-                ('pk', models.CompositePrimaryKey('invoice_code', 'fingerprint', blank=True, editable=False, primary_key=True, serialize=False)),
+                ("invoice_code", models.TextField(db_collation="C", db_comment="The platform's invoice.")),
+                ("card_number", models.BigIntegerField(db_comment="Programme card number, 16 digits.")),
+                ("course_code", models.TextField(db_collation="C", db_comment="The course as the catalogue names it.")),
+                (
+                    "amount_idr",
+                    models.BigIntegerField(db_comment="Price paid from the training balance, whole rupiah."),
+                ),
+                (
+                    "redeem_code",
+                    models.TextField(
+                        db_collation="C", db_comment="The code that ties all sides of one training together."
+                    ),
+                ),
+                ("status", models.TextField(db_collation="C", db_comment="Bought, or taken back.")),
+                ("occurred_at", models.DateTimeField(db_comment="When it happened, as the partner says.")),
+                ("partner", models.TextField(db_collation="C", db_comment="Who sent it.")),
+                ("revision", models.BigIntegerField(db_comment="Number of the correction.")),
+                ("known_at", models.DateTimeField(db_comment="Later of the receipt and what the partner says.")),
+                ("taken_in", models.BigIntegerField(db_comment="File number x 2^32 + line: the order of intake.")),
+                ("outcome", models.TextField(db_collation="C", db_comment="What became of the line.")),
+                ("key", models.UUIDField(db_comment="Hash of partner and key columns.")),
+                ("fingerprint", models.UUIDField(db_comment="Hash of key, revision and content.")),
+                ("sealed", models.BinaryField(db_comment="Personal values, encrypted (AES-256-GCM).", null=True)),
+                (
+                    "pk",
+                    models.CompositePrimaryKey(
+                        "invoice_code", "fingerprint", blank=True, editable=False, primary_key=True, serialize=False
+                    ),
+                ),
             ],
             options={
-                'db_table': 'purchases',
-                'db_table_comment': 'Courses bought with the training balance, and purchases taken back.',
-                'indexes': [models.Index(fields=['card_number'], name='purchases_card_number'), models.Index(fields=['redeem_code'], name='purchases_redeem_code'), django.contrib.postgres.indexes.BrinIndex(fields=['taken_in'], name='purchases_taken_in', pages_per_range=32)],
+                "db_table": "purchases",
+                "db_table_comment": "Courses bought with the training balance, and purchases taken back.",
+                "indexes": [
+                    models.Index(fields=["card_number"], name="purchases_card_number"),
+                    models.Index(fields=["redeem_code"], name="purchases_redeem_code"),
+                    django.contrib.postgres.indexes.BrinIndex(
+                        fields=["taken_in"], name="purchases_taken_in", pages_per_range=32
+                    ),
+                ],
             },
         ),
         migrations.CreateModel(
-            name='RedemptionsReport',
+            name="RedemptionsReport",
             fields=[
-                ('redeem_code', models.TextField(db_collation='C', db_comment='The code that ties all sides of one training together.')),
-                ('course_code', models.TextField(db_collation='C', db_comment='The course as the catalogue names it.')),
-                ('occurred_at', models.DateTimeField(db_comment='When it happened, as the partner says.')),
-                ('partner', models.TextField(db_collation='C', db_comment='Who sent it.')),
-                ('revision', models.BigIntegerField(db_comment='Number of the correction.')),
-                ('known_at', models.DateTimeField(db_comment='Later of the receipt and what the partner says.')),
-                ('taken_in', models.BigIntegerField(db_comment='File number x 2^32 + line: the order of intake.')),
-                ('outcome', models.TextField(db_collation='C', db_comment='What became of the line.')),
-                ('key', models.UUIDField(db_comment='Hash of partner and key columns.')),
-                ('fingerprint', models.UUIDField(db_comment='Hash of key, revision and content.')),
-                ('sealed', models.BinaryField(db_comment='Personal values, encrypted (AES-256-GCM).', null=True)),
-                ('pk', models.CompositePrimaryKey('redeem_code', 'fingerprint', blank=True, editable=False, primary_key=True, serialize=False)),
+                (
+                    "redeem_code",
+                    models.TextField(
+                        db_collation="C", db_comment="The code that ties all sides of one training together."
+                    ),
+                ),
+                ("course_code", models.TextField(db_collation="C", db_comment="The course as the catalogue names it.")),
+                ("occurred_at", models.DateTimeField(db_comment="When it happened, as the partner says.")),
+                ("partner", models.TextField(db_collation="C", db_comment="Who sent it.")),
+                ("revision", models.BigIntegerField(db_comment="Number of the correction.")),
+                ("known_at", models.DateTimeField(db_comment="Later of the receipt and what the partner says.")),
+                ("taken_in", models.BigIntegerField(db_comment="File number x 2^32 + line: the order of intake.")),
+                ("outcome", models.TextField(db_collation="C", db_comment="What became of the line.")),
+                ("key", models.UUIDField(db_comment="Hash of partner and key columns.")),
+                ("fingerprint", models.UUIDField(db_comment="Hash of key, revision and content.")),
+                ("sealed", models.BinaryField(db_comment="Personal values, encrypted (AES-256-GCM).", null=True)),
+                (
+                    "pk",
+                    models.CompositePrimaryKey(
+                        "redeem_code", "fingerprint", blank=True, editable=False, primary_key=True, serialize=False
+                    ),
+                ),
             ],
             options={
-                'db_table': 'redemptions',
-                'db_table_comment': 'Codes used at a training provider: the training began.',
-                'indexes': [django.contrib.postgres.indexes.BrinIndex(fields=['taken_in'], name='redemptions_taken_in', pages_per_range=32)],
+                "db_table": "redemptions",
+                "db_table_comment": "Codes used at a training provider: the training began.",
+                "indexes": [
+                    django.contrib.postgres.indexes.BrinIndex(
+                        fields=["taken_in"], name="redemptions_taken_in", pages_per_range=32
+                    )
+                ],
             },
         ),
         migrations.CreateModel(
-            name='RegistryReport',
+            name="RegistryReport",
             fields=[
-                ('nik_index', models.UUIDField(db_comment='Population number.')),
-                ('list_name', models.TextField(db_collation='C', db_comment="Name of the authority's list.")),
-                ('valid_on', models.DateField(db_comment='Day for which the list speaks.')),
-                ('partner', models.TextField(db_collation='C', db_comment='Who sent it.')),
-                ('revision', models.BigIntegerField(db_comment='Number of the correction.')),
-                ('known_at', models.DateTimeField(db_comment='Later of the receipt and what the partner says.')),
-                ('taken_in', models.BigIntegerField(db_comment='File number x 2^32 + line: the order of intake.')),
-                ('outcome', models.TextField(db_collation='C', db_comment='What became of the line.')),
-                ('key', models.UUIDField(db_comment='Hash of partner and key columns.')),
-                ('fingerprint', models.UUIDField(db_comment='Hash of key, revision and content.')),
-                ('sealed', models.BinaryField(db_comment='Personal values, encrypted (AES-256-GCM).', null=True)),
-                ('pk', models.CompositePrimaryKey('nik_index', 'fingerprint', blank=True, editable=False, primary_key=True, serialize=False)),
+                ("nik_index", models.UUIDField(db_comment="Population number.")),
+                ("list_name", models.TextField(db_collation="C", db_comment="Name of the authority's list.")),
+                ("valid_on", models.DateField(db_comment="Day for which the list speaks.")),
+                ("partner", models.TextField(db_collation="C", db_comment="Who sent it.")),
+                ("revision", models.BigIntegerField(db_comment="Number of the correction.")),
+                ("known_at", models.DateTimeField(db_comment="Later of the receipt and what the partner says.")),
+                ("taken_in", models.BigIntegerField(db_comment="File number x 2^32 + line: the order of intake.")),
+                ("outcome", models.TextField(db_collation="C", db_comment="What became of the line.")),
+                ("key", models.UUIDField(db_comment="Hash of partner and key columns.")),
+                ("fingerprint", models.UUIDField(db_comment="Hash of key, revision and content.")),
+                ("sealed", models.BinaryField(db_comment="Personal values, encrypted (AES-256-GCM).", null=True)),
+                (
+                    "pk",
+                    models.CompositePrimaryKey(
+                        "nik_index", "fingerprint", blank=True, editable=False, primary_key=True, serialize=False
+                    ),
+                ),
             ],
             options={
-                'db_table': 'registry',
-                'db_table_comment': 'Lists of authorities.',
-                'indexes': [django.contrib.postgres.indexes.BrinIndex(fields=['taken_in'], name='registry_taken_in', pages_per_range=32)],
+                "db_table": "registry",
+                "db_table_comment": "Lists of authorities.",
+                "indexes": [
+                    django.contrib.postgres.indexes.BrinIndex(
+                        fields=["taken_in"], name="registry_taken_in", pages_per_range=32
+                    )
+                ],
             },
         ),
         migrations.CreateModel(
-            name='ResolutionsReport',
+            name="ResolutionsReport",
             fields=[
-                ('resolution_ref', models.TextField(db_collation='C', db_comment='Reference of the resolution.')),
-                ('redeem_code', models.TextField(db_collation='C', db_comment='The code that ties all sides of one training together.')),
-                ('break_kind', models.TextField(db_collation='C', db_comment='The break it speaks of.')),
-                ('verdict', models.TextField(db_collation='C', db_comment='SET_ASIDE closes, CONFIRMED keeps open.')),
-                ('reason', models.TextField(db_collation='C', db_comment="Why, in the sender's words.", null=True)),
-                ('by', models.TextField(db_collation='C', db_comment='Officer who resolved.')),
-                ('occurred_at', models.DateTimeField(db_comment='When it happened, as the partner says.')),
-                ('partner', models.TextField(db_collation='C', db_comment='Who sent it.')),
-                ('revision', models.BigIntegerField(db_comment='Number of the correction.')),
-                ('known_at', models.DateTimeField(db_comment='Later of the receipt and what the partner says.')),
-                ('taken_in', models.BigIntegerField(db_comment='File number x 2^32 + line: the order of intake.')),
-                ('outcome', models.TextField(db_collation='C', db_comment='What became of the line.')),
-                ('key', models.UUIDField(db_comment='Hash of partner and key columns.')),
-                ('fingerprint', models.UUIDField(db_comment='Hash of key, revision and content.')),
-                ('sealed', models.BinaryField(db_comment='Personal values, encrypted (AES-256-GCM).', null=True)),
-                ('pk', models.CompositePrimaryKey('resolution_ref', 'fingerprint', blank=True, editable=False, primary_key=True, serialize=False)),
+                ("resolution_ref", models.TextField(db_collation="C", db_comment="Reference of the resolution.")),
+                (
+                    "redeem_code",
+                    models.TextField(
+                        db_collation="C", db_comment="The code that ties all sides of one training together."
+                    ),
+                ),
+                ("break_kind", models.TextField(db_collation="C", db_comment="The break it speaks of.")),
+                ("verdict", models.TextField(db_collation="C", db_comment="SET_ASIDE closes, CONFIRMED keeps open.")),
+                ("reason", models.TextField(db_collation="C", db_comment="Why, in the sender's words.", null=True)),
+                ("by", models.TextField(db_collation="C", db_comment="Officer who resolved.")),
+                ("occurred_at", models.DateTimeField(db_comment="When it happened, as the partner says.")),
+                ("partner", models.TextField(db_collation="C", db_comment="Who sent it.")),
+                ("revision", models.BigIntegerField(db_comment="Number of the correction.")),
+                ("known_at", models.DateTimeField(db_comment="Later of the receipt and what the partner says.")),
+                ("taken_in", models.BigIntegerField(db_comment="File number x 2^32 + line: the order of intake.")),
+                ("outcome", models.TextField(db_collation="C", db_comment="What became of the line.")),
+                ("key", models.UUIDField(db_comment="Hash of partner and key columns.")),
+                ("fingerprint", models.UUIDField(db_comment="Hash of key, revision and content.")),
+                ("sealed", models.BinaryField(db_comment="Personal values, encrypted (AES-256-GCM).", null=True)),
+                (
+                    "pk",
+                    models.CompositePrimaryKey(
+                        "resolution_ref", "fingerprint", blank=True, editable=False, primary_key=True, serialize=False
+                    ),
+                ),
             ],
             options={
-                'db_table': 'resolutions',
-                'db_table_comment': "Officers' verdicts on breaks.",
-                'indexes': [models.Index(fields=['redeem_code'], name='resolutions_redeem_code'), django.contrib.postgres.indexes.BrinIndex(fields=['taken_in'], name='resolutions_taken_in', pages_per_range=32)],
+                "db_table": "resolutions",
+                "db_table_comment": "Officers' verdicts on breaks.",
+                "indexes": [
+                    models.Index(fields=["redeem_code"], name="resolutions_redeem_code"),
+                    django.contrib.postgres.indexes.BrinIndex(
+                        fields=["taken_in"], name="resolutions_taken_in", pages_per_range=32
+                    ),
+                ],
             },
         ),
         migrations.CreateModel(
-            name='ResultsReport',
+            name="ResultsReport",
             fields=[
-                ('order_ref', models.TextField(db_collation='C', db_comment='Reference of the payment order.')),
-                ('attempt', models.BigIntegerField(db_comment='Number of the attempt.')),
-                ('status', models.TextField(db_collation='C', db_comment='What became of it.')),
-                ('code', models.TextField(db_collation='C', db_comment="The partner's reason code.", null=True)),
-                ('amount_idr', models.BigIntegerField(db_comment='Amount in whole rupiah.')),
-                ('occurred_at', models.DateTimeField(db_comment='When it happened, as the partner says.')),
-                ('partner', models.TextField(db_collation='C', db_comment='Who sent it.')),
-                ('revision', models.BigIntegerField(db_comment='Number of the correction.')),
-                ('known_at', models.DateTimeField(db_comment='Later of the receipt and what the partner says.')),
-                ('taken_in', models.BigIntegerField(db_comment='File number x 2^32 + line: the order of intake.')),
-                ('outcome', models.TextField(db_collation='C', db_comment='What became of the line.')),
-                ('key', models.UUIDField(db_comment='Hash of partner and key columns.')),
-                ('fingerprint', models.UUIDField(db_comment='Hash of key, revision and content.')),
-                ('sealed', models.BinaryField(db_comment='Personal values, encrypted (AES-256-GCM).', null=True)),
-                ('pk', models.CompositePrimaryKey('order_ref', 'fingerprint', blank=True, editable=False, primary_key=True, serialize=False)),
+                ("order_ref", models.TextField(db_collation="C", db_comment="Reference of the payment order.")),
+                ("attempt", models.BigIntegerField(db_comment="Number of the attempt.")),
+                ("status", models.TextField(db_collation="C", db_comment="What became of it.")),
+                ("code", models.TextField(db_collation="C", db_comment="The partner's reason code.", null=True)),
+                ("amount_idr", models.BigIntegerField(db_comment="Amount in whole rupiah.")),
+                ("occurred_at", models.DateTimeField(db_comment="When it happened, as the partner says.")),
+                ("partner", models.TextField(db_collation="C", db_comment="Who sent it.")),
+                ("revision", models.BigIntegerField(db_comment="Number of the correction.")),
+                ("known_at", models.DateTimeField(db_comment="Later of the receipt and what the partner says.")),
+                ("taken_in", models.BigIntegerField(db_comment="File number x 2^32 + line: the order of intake.")),
+                ("outcome", models.TextField(db_collation="C", db_comment="What became of the line.")),
+                ("key", models.UUIDField(db_comment="Hash of partner and key columns.")),
+                ("fingerprint", models.UUIDField(db_comment="Hash of key, revision and content.")),
+                ("sealed", models.BinaryField(db_comment="Personal values, encrypted (AES-256-GCM).", null=True)),
+                (
+                    "pk",
+                    models.CompositePrimaryKey(
+                        "order_ref", "fingerprint", blank=True, editable=False, primary_key=True, serialize=False
+                    ),
+                ),
             ],
             options={
-                'db_table': 'results',
-                'db_table_comment': 'What became of payment orders.',
-                'indexes': [django.contrib.postgres.indexes.BrinIndex(fields=['taken_in'], name='results_taken_in', pages_per_range=32)],
+                "db_table": "results",
+                "db_table_comment": "What became of payment orders.",
+                "indexes": [
+                    django.contrib.postgres.indexes.BrinIndex(
+                        fields=["taken_in"], name="results_taken_in", pages_per_range=32
+                    )
+                ],
             },
         ),
         migrations.CreateModel(
-            name='ReviewsReport',
+            name="ReviewsReport",
             fields=[
-                ('redeem_code', models.TextField(db_collation='C', db_comment='The code that ties all sides of one training together.')),
-                ('stars', models.BigIntegerField(db_comment='Rating, 1 to 5.', null=True)),
-                ('text', models.TextField(db_collation='C', db_comment="Review in the participant's words.", null=True)),
-                ('occurred_at', models.DateTimeField(db_comment='When it happened, as the partner says.')),
-                ('partner', models.TextField(db_collation='C', db_comment='Who sent it.')),
-                ('revision', models.BigIntegerField(db_comment='Number of the correction.')),
-                ('known_at', models.DateTimeField(db_comment='Later of the receipt and what the partner says.')),
-                ('taken_in', models.BigIntegerField(db_comment='File number x 2^32 + line: the order of intake.')),
-                ('outcome', models.TextField(db_collation='C', db_comment='What became of the line.')),
-                ('key', models.UUIDField(db_comment='Hash of partner and key columns.')),
-                ('fingerprint', models.UUIDField(db_comment='Hash of key, revision and content.')),
-                ('sealed', models.BinaryField(db_comment='Personal values, encrypted (AES-256-GCM).', null=True)),
-                ('pk', models.CompositePrimaryKey('redeem_code', 'fingerprint', blank=True, editable=False, primary_key=True, serialize=False)),
+                (
+                    "redeem_code",
+                    models.TextField(
+                        db_collation="C", db_comment="The code that ties all sides of one training together."
+                    ),
+                ),
+                ("stars", models.BigIntegerField(db_comment="Rating, 1 to 5.", null=True)),
+                (
+                    "text",
+                    models.TextField(db_collation="C", db_comment="Review in the participant's words.", null=True),
+                ),
+                ("occurred_at", models.DateTimeField(db_comment="When it happened, as the partner says.")),
+                ("partner", models.TextField(db_collation="C", db_comment="Who sent it.")),
+                ("revision", models.BigIntegerField(db_comment="Number of the correction.")),
+                ("known_at", models.DateTimeField(db_comment="Later of the receipt and what the partner says.")),
+                ("taken_in", models.BigIntegerField(db_comment="File number x 2^32 + line: the order of intake.")),
+                ("outcome", models.TextField(db_collation="C", db_comment="What became of the line.")),
+                ("key", models.UUIDField(db_comment="Hash of partner and key columns.")),
+                ("fingerprint", models.UUIDField(db_comment="Hash of key, revision and content.")),
+                ("sealed", models.BinaryField(db_comment="Personal values, encrypted (AES-256-GCM).", null=True)),
+                (
+                    "pk",
+                    models.CompositePrimaryKey(
+                        "redeem_code", "fingerprint", blank=True, editable=False, primary_key=True, serialize=False
+                    ),
+                ),
             ],
             options={
-                'db_table': 'reviews',
-                'db_table_comment': 'Rating and review by the participant.',
-                'indexes': [django.contrib.postgres.indexes.BrinIndex(fields=['taken_in'], name='reviews_taken_in', pages_per_range=32)],
+                "db_table": "reviews",
+                "db_table_comment": "Rating and review by the participant.",
+                "indexes": [
+                    django.contrib.postgres.indexes.BrinIndex(
+                        fields=["taken_in"], name="reviews_taken_in", pages_per_range=32
+                    )
+                ],
             },
         ),
         migrations.CreateModel(
-            name='RevocationsReport',
+            name="RevocationsReport",
             fields=[
-                ('revocation_ref', models.TextField(db_collation='C', db_comment='Reference of the decree.')),
-                ('card_number', models.BigIntegerField(db_comment='Programme card number, 16 digits.')),
-                ('status', models.TextField(db_collation='C', db_comment='Participation revoked, or restored on appeal.')),
-                ('reason', models.TextField(db_collation='C', db_comment="Why, in the sender's words.", null=True)),
-                ('occurred_at', models.DateTimeField(db_comment='When it happened, as the partner says.')),
-                ('partner', models.TextField(db_collation='C', db_comment='Who sent it.')),
-                ('revision', models.BigIntegerField(db_comment='Number of the correction.')),
-                ('known_at', models.DateTimeField(db_comment='Later of the receipt and what the partner says.')),
-                ('taken_in', models.BigIntegerField(db_comment='File number x 2^32 + line: the order of intake.')),
-                ('outcome', models.TextField(db_collation='C', db_comment='What became of the line.')),
-                ('key', models.UUIDField(db_comment='Hash of partner and key columns.')),
-                ('fingerprint', models.UUIDField(db_comment='Hash of key, revision and content.')),
-                ('sealed', models.BinaryField(db_comment='Personal values, encrypted (AES-256-GCM).', null=True)),
-                ('pk', models.CompositePrimaryKey('revocation_ref', 'fingerprint', blank=True, editable=False, primary_key=True, serialize=False)),
+                ("revocation_ref", models.TextField(db_collation="C", db_comment="Reference of the decree.")),
+                ("card_number", models.BigIntegerField(db_comment="Programme card number, 16 digits.")),
+                (
+                    "status",
+                    models.TextField(db_collation="C", db_comment="Participation revoked, or restored on appeal."),
+                ),
+                ("reason", models.TextField(db_collation="C", db_comment="Why, in the sender's words.", null=True)),
+                ("occurred_at", models.DateTimeField(db_comment="When it happened, as the partner says.")),
+                ("partner", models.TextField(db_collation="C", db_comment="Who sent it.")),
+                ("revision", models.BigIntegerField(db_comment="Number of the correction.")),
+                ("known_at", models.DateTimeField(db_comment="Later of the receipt and what the partner says.")),
+                ("taken_in", models.BigIntegerField(db_comment="File number x 2^32 + line: the order of intake.")),
+                ("outcome", models.TextField(db_collation="C", db_comment="What became of the line.")),
+                ("key", models.UUIDField(db_comment="Hash of partner and key columns.")),
+                ("fingerprint", models.UUIDField(db_comment="Hash of key, revision and content.")),
+                ("sealed", models.BinaryField(db_comment="Personal values, encrypted (AES-256-GCM).", null=True)),
+                (
+                    "pk",
+                    models.CompositePrimaryKey(
+                        "revocation_ref", "fingerprint", blank=True, editable=False, primary_key=True, serialize=False
+                    ),
+                ),
             ],
             options={
-                'db_table': 'revocations',
-                'db_table_comment': 'Participation revoked and restored.',
-                'indexes': [models.Index(fields=['card_number'], name='revocations_card_number'), django.contrib.postgres.indexes.BrinIndex(fields=['taken_in'], name='revocations_taken_in', pages_per_range=32)],
+                "db_table": "revocations",
+                "db_table_comment": "Participation revoked and restored.",
+                "indexes": [
+                    models.Index(fields=["card_number"], name="revocations_card_number"),
+                    django.contrib.postgres.indexes.BrinIndex(
+                        fields=["taken_in"], name="revocations_taken_in", pages_per_range=32
+                    ),
+                ],
             },
         ),
         migrations.CreateModel(
-            name='SurveysReport',
+            name="SurveysReport",
             fields=[
-                ('card_number', models.BigIntegerField(db_comment='Programme card number, 16 digits.')),
-                ('survey_no', models.BigIntegerField(db_comment='Which survey.')),
-                ('occurred_at', models.DateTimeField(db_comment='When it happened, as the partner says.')),
-                ('partner', models.TextField(db_collation='C', db_comment='Who sent it.')),
-                ('revision', models.BigIntegerField(db_comment='Number of the correction.')),
-                ('known_at', models.DateTimeField(db_comment='Later of the receipt and what the partner says.')),
-                ('taken_in', models.BigIntegerField(db_comment='File number x 2^32 + line: the order of intake.')),
-                ('outcome', models.TextField(db_collation='C', db_comment='What became of the line.')),
-                ('key', models.UUIDField(db_comment='Hash of partner and key columns.')),
-                ('fingerprint', models.UUIDField(db_comment='Hash of key, revision and content.')),
-                ('sealed', models.BinaryField(db_comment='Personal values, encrypted (AES-256-GCM).', null=True)),
-                ('pk', models.CompositePrimaryKey('card_number', 'fingerprint', blank=True, editable=False, primary_key=True, serialize=False)),
+                ("card_number", models.BigIntegerField(db_comment="Programme card number, 16 digits.")),
+                ("survey_no", models.BigIntegerField(db_comment="Which survey.")),
+                ("occurred_at", models.DateTimeField(db_comment="When it happened, as the partner says.")),
+                ("partner", models.TextField(db_collation="C", db_comment="Who sent it.")),
+                ("revision", models.BigIntegerField(db_comment="Number of the correction.")),
+                ("known_at", models.DateTimeField(db_comment="Later of the receipt and what the partner says.")),
+                ("taken_in", models.BigIntegerField(db_comment="File number x 2^32 + line: the order of intake.")),
+                ("outcome", models.TextField(db_collation="C", db_comment="What became of the line.")),
+                ("key", models.UUIDField(db_comment="Hash of partner and key columns.")),
+                ("fingerprint", models.UUIDField(db_comment="Hash of key, revision and content.")),
+                ("sealed", models.BinaryField(db_comment="Personal values, encrypted (AES-256-GCM).", null=True)),
+                (
+                    "pk",
+                    models.CompositePrimaryKey(
+                        "card_number", "fingerprint", blank=True, editable=False, primary_key=True, serialize=False
+                    ),
+                ),
             ],
             options={
-                'db_table': 'surveys',
-                'db_table_comment': 'Evaluation surveys answered.',
-                'indexes': [django.contrib.postgres.indexes.BrinIndex(fields=['taken_in'], name='surveys_taken_in', pages_per_range=32)],
+                "db_table": "surveys",
+                "db_table_comment": "Evaluation surveys answered.",
+                "indexes": [
+                    django.contrib.postgres.indexes.BrinIndex(
+                        fields=["taken_in"], name="surveys_taken_in", pages_per_range=32
+                    )
+                ],
             },
         ),
     ]
