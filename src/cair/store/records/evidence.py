@@ -134,11 +134,13 @@ class EvidenceWriter:
         order = rows["taken_in"].to_numpy()[places]
         self._engine.register("keyed", stated.append_column("line", pa.array(order)))
         self._engine.register("held", held)
-        judged = self._engine.sql(f"SELECT outcome FROM ({compiled('intake/outcomes')}) ORDER BY line").to_arrow_table()
+        judged = self._engine.sql(compiled("intake/outcomes")).to_arrow_table()
         self._engine.unregister("keyed")
         self._engine.unregister("held")
+        # The engine may give rows in any order, and gives large results in another one than asked for.
         numbers = np.empty(len(places), np.int8)
-        numbers[np.argsort(order)] = pc.index_in(judged["outcome"], pa.array(_OUTCOMES)).to_numpy()
+        said = pc.index_in(judged["outcome"], pa.array(_OUTCOMES)).to_numpy()
+        numbers[np.argsort(order)] = said[np.argsort(judged["line"].to_numpy())]
         return numbers
 
     def _held(self, feed: str, rows: pa.Table, places: Places) -> pa.Table:

@@ -3,12 +3,15 @@
 Nothing here asks the database, so that the next batch can be made ready while the one before is written.
 """
 
+import hashlib
+from binascii import unhexlify
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cache
 from typing import Protocol
 
 import duckdb
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
@@ -85,27 +88,29 @@ class LineReader:
 
     def _typed(self, feed: Feed, origin: Origin, batch: Lines) -> pa.Table:
         """Give typed values, hashes and faults of all lines that are records, sorted by the leading key column."""
-        table = batch.values.append_column("line", batch.lines)
+        lines = batch.values.append_column("line", batch.lines)
         receipt = pa.table({"received_at": pa.array([instant_of(origin.received_at)], pa.int64())})
-        self._engine.register("receipt", receipt)
-        self._engine.register("lines", table)
+        query = compiled(f"intake/{feed.name}")
+        if not feed.secrets:
+            table = self._asked(_hashing(feed, origin, query), lines=lines, receipt=receipt)
+        else:
+            read = self._asked(query, lines=lines, receipt=receipt)
+            for column in feed.secrets:
+                index = self._vault.indexes(column.secret, read[column.name].combine_chunks())
+                read = read.append_column(stored_name(column), index)
+            table = self._asked(_hashing(feed, origin, "SELECT * FROM read"), read=read)
+        for name in ("key", "fingerprint"):
+            table = table.set_column(table.schema.get_field_index(name), name, _hashes(table[name]))
+        return table.take(pc.sort_indices(table[stored_name(feed.column(feed.anchor))]))
+
+    def _asked(self, query: str, **tables: pa.Table) -> pa.Table:
+        for name, table in tables.items():
+            self._engine.register(name, table)
         try:
-            if not feed.secrets:
-                return without_extensions(
-                    self._engine.sql(_hashing(feed, origin, compiled(f"intake/{feed.name}"))).to_arrow_table()
-                )
-            read = self._engine.sql(compiled(f"intake/{feed.name}")).to_arrow_table()
+            return without_extensions(self._engine.sql(query).to_arrow_table())
         finally:
-            self._engine.unregister("lines")
-            self._engine.unregister("receipt")
-        for column in feed.secrets:
-            index = self._vault.indexes(column.secret, read[column.name].combine_chunks())
-            read = read.append_column(stored_name(column), index)
-        self._engine.register("read", read)
-        try:
-            return without_extensions(self._engine.sql(_hashing(feed, origin, "SELECT * FROM read")).to_arrow_table())
-        finally:
-            self._engine.unregister("read")
+            for name in tables:
+                self._engine.unregister(name)
 
     def _rejects(self, origin: Origin, batch: Lines, wrong: pa.Table) -> pa.Table:
         lines = pc.subtract(wrong["taken_in"], origin.number * LINES_OF_A_FILE).combine_chunks()
@@ -141,20 +146,29 @@ def _columns(feed: Feed) -> str:
 
 def _hashing(feed: Feed, origin: Origin, read: str) -> str:
     """Write the query that adds hashes and origin to what was read. Personal values enter hashes by index only."""
-    anchor = stored_name(feed.column(feed.anchor))
-    key = _hash(f"'{origin.partner}'", *(_compared(column) for column in feed.key))
+    key = [f"'{origin.partner}'", *(_compared(column) for column in feed.key)]
     rest = [_compared(column) for column in feed.columns if not column.key]
     return f"""
         SELECT {_columns(feed)}, '{origin.partner}' AS partner, {origin.number * LINES_OF_A_FILE} + line AS taken_in,
-               key, {_hash("key", "revision", *rest)} AS fingerprint
-        FROM (SELECT *, {key} AS key FROM ({read}) AS read) AS with_key ORDER BY "{anchor}"
+               {_hash(*key)} AS key, {_hash(*key, "revision", *rest)} AS fingerprint
+        FROM ({read}) AS read
     """
 
 
 def _hash(*values: str) -> str:
-    """128 bits of SHA-256 over values that cannot run into each other: no text has a NUL."""
+    """SHA-256, in hex, over values that cannot run into each other: no text has a NUL."""
     joined = ", chr(0), ".join(f"coalesce({value}::VARCHAR, '')" for value in values)
-    return f"left(sha256(concat({joined})), 32)::UUID"
+    return f"sha256(concat({joined}))"
+
+
+def _hashes(column: pa.ChunkedArray) -> pa.FixedSizeBinaryArray:
+    """Give the first 128 bits of each SHA-256. (In the engine the conversion costs as much as the hash.)"""
+    width = 2 * hashlib.sha256().digest_size
+    whole = column.combine_chunks().cast(pa.large_string())
+    first = np.frombuffer(whole.buffers()[1], np.int64, 1, 8 * whole.offset)[0] if len(whole) else 0
+    digits = np.frombuffer(whole.buffers()[2] or b"", np.uint8)[first : first + width * len(whole)]
+    halves = unhexlify(digits.reshape(-1, width)[:, : width // 2].tobytes())
+    return pa.FixedSizeBinaryArray.from_buffers(pa.binary(width // 4), len(whole), [None, pa.py_buffer(halves)])
 
 
 def _compared(column: Column) -> str:
