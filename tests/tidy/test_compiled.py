@@ -18,12 +18,12 @@ from docs.generate import FOLDER as PAGES
 from docs.generate import example, pages
 from tests.cases.telling import moment
 
-_EXCLUDED = re.compile(r"EXCLUDE \(([^)]*)\)")
+_LIST = re.compile(r"\b(EXCLUDE|IN) \(([^()]*)\)")
 
 
 def _in_order(sql: str) -> str:
-    """The same SQL with the columns of each EXCLUDE in order: the compiler writes them as a set gives them."""
-    return _EXCLUDED.sub(lambda found: f"EXCLUDE ({', '.join(sorted(found[1].split(', ')))})", sql)
+    """The same SQL with the members of each list in order: the compiler writes some as a set gives them."""
+    return _LIST.sub(lambda found: f"{found[1]} ({', '.join(sorted(found[2].split(', ')))})", sql)
 
 
 def test_compiled_sql_is_what_the_rules_say() -> None:

@@ -122,7 +122,7 @@ class Migration(migrations.Migration):
                         db_collation="C", db_comment="The code that ties all sides of one training together."
                     ),
                 ),
-                ("kind", models.TextField(db_collation="C", db_comment="")),
+                ("kind", models.TextField(db_collation="C", db_comment="What was done.")),
                 ("sequence", models.BigIntegerField(db_comment="Which session, task or test.")),
                 ("occurred_at", models.DateTimeField(db_comment="When it happened, as the partner says.")),
                 (
@@ -305,7 +305,7 @@ class Migration(migrations.Migration):
             fields=[
                 ("contact_ref", models.TextField(db_collation="C", db_comment="Reference of one contact.")),
                 ("card_number", models.BigIntegerField(db_comment="Programme card number, 16 digits.")),
-                ("kind", models.TextField(db_collation="C", db_comment="")),
+                ("kind", models.TextField(db_collation="C", db_comment="What was done, or tried.")),
                 ("occurred_at", models.DateTimeField(db_comment="When it happened, as the partner says.")),
                 ("reason", models.TextField(db_collation="C", db_comment="Why, in the sender's words.", null=True)),
                 ("partner", models.TextField(db_collation="C", db_comment="Who sent it.")),
@@ -439,7 +439,7 @@ class Migration(migrations.Migration):
             fields=[
                 ("hold_ref", models.TextField(db_collation="C", db_comment="Reference of the hold.")),
                 ("status", models.TextField(db_collation="C", db_comment="An END is final.")),
-                ("scope", models.TextField(db_collation="C", db_comment="")),
+                ("scope", models.TextField(db_collation="C", db_comment="By what it covers people.")),
                 (
                     "scope_value",
                     models.TextField(
@@ -570,7 +570,7 @@ class Migration(migrations.Migration):
                 ),
                 ("card_number", models.BigIntegerField(db_comment="Programme card number, 16 digits.")),
                 ("channel", models.TextField(db_collation="C", db_comment="How it was sent.")),
-                ("status", models.TextField(db_collation="C", db_comment="")),
+                ("status", models.TextField(db_collation="C", db_comment="What became of it.")),
                 ("occurred_at", models.DateTimeField(db_comment="When it happened, as the partner says.")),
                 ("reason", models.TextField(db_collation="C", db_comment="Why, in the sender's words.", null=True)),
                 ("partner", models.TextField(db_collation="C", db_comment="Who sent it.")),
