@@ -14,7 +14,7 @@ WORDS_OF_A_STANDARD = ("src/cair/channels/bank_sandbox/services.py",)
 """The payment standard calls its operations services, by number."""
 CLOCKS = frozenset({"now", "utcnow", "today", "time", "time_ns", "localtime", "gmtime"})
 PURE = ("kernel", "programme", "rules", "ledger", "simulation")
-_UNFINISHED = re.compile(r"#.*\b(TODO|FIXME|XXX|HACK)\b")
+_UNFINISHED = re.compile(r"#.*\b(TO[D]O|FIX[M]E|XX[X]|HAC[K])\b")
 _OF_A_MACHINE = re.compile(
     r"(?<![\w.])/(?:home|root|work|Users|mnt)/\w|(?<![\w.])/tmp/(?!cair-\{)[a-z]|[A-Z]:\\\\Users"
     r"|https?://(?:localhost|127\.|10\.|192\.168\.)[^\s\"']*/simple|index-url|extra-index",
