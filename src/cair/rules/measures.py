@@ -7,7 +7,8 @@ from cair.kernel.reasons import Reason
 from cair.kernel.states import State, Step
 from cair.rules.checks import jakarta_day, passing, text
 
-FINISHERS = (Step.FINISHED, Step.REPORTED, Step.CERTIFIED, Step.REVIEWED, Step.SETTLED, Step.PAYABLE)
+FINISHERS = (Step.FINISHED, Step.REPORTED, Step.CERTIFIED, Step.REVIEWED, Step.SETTLED, Step.PAYABLE,
+             Step.RELEASED)  # fmt: skip
 """Steps of those who have finished and are not paid yet."""
 _EMPTY = ""
 
@@ -21,7 +22,7 @@ def profiles(decisions: ir.Table, moment: ir.Table) -> ir.Table:
         timing=(today > decisions.due_day).fill_null(False).ifelse(text("overdue"), text("in_time")),
         province=decisions.region_code.substr(0, 2),
         wave_text=decisions.wave.cast("string"),
-        stated=decisions.reason.fill_null(State.DUE.value),
+        stated=decisions.reason.fill_null(decisions.state),
         party=decisions.partner.fill_null(_EMPTY),
     )
     kinds = ["is_revoked", "has_bought", "timing", "province", "wave_text", "rulebook", "step", "state", "stated",

@@ -13,7 +13,7 @@ from types import SimpleNamespace
 import ibis
 from ibis.expr import types as ir
 
-from cair.rules import breaks, holds, incentives, matching, measures, people, reach, revocation, trainings
+from cair.rules import breaks, holds, incentives, matching, measures, people, reach, revocation, trainings, tranches
 from cair.rules.facts import calm, in_force, schemas, winners
 
 
@@ -186,10 +186,18 @@ STEPS: tuple[Step, ...] = (
     Step("candidates", _CODES, lambda t: incentives.with_progress(t.trainees_held, t.progress)),
     Step("checked", _CODES, lambda t: incentives.check(t.candidates)),
     Step("decisions", _CODES, lambda t: incentives.decide(t.checked, t.terms)),
-    Step("profiles", _CODES, lambda t: measures.profiles(t.decisions, t.moment), kept=True),
+    Step("standing", _CODES, lambda t: tranches.with_payments(t.decisions, t.orders, t.spent)),
+    Step(
+        "later_judged",
+        _CODES,
+        lambda t: tranches.later(t.decisions, t.orders, t.spent, t.answered, t.later_benefits, t.moment),
+    ),
+    Step("later", _CODES, lambda t: tranches.dated(t.later_judged, t.terms)),
+    Step("told", _CODES, lambda t: tranches.told(t.standing, t.later)),
+    Step("profiles", _CODES, lambda t: measures.profiles(t.standing, t.moment), kept=True),
     Step("figures", _CODES, lambda t: measures.figures(t.profiles)),
     Step("unpaid", _CODES, lambda t: measures.unpaid(t.profiles)),
-    Step("waits", _CODES, lambda t: measures.waits(t.decisions, t.moment)),
+    Step("waits", _CODES, lambda t: measures.waits(t.standing, t.moment)),
     Step("broken_by", _CODES, lambda t: measures.broken_by(t.breaks, t.moment)),
 )
 """Every step, in order."""
@@ -197,7 +205,7 @@ STEPS: tuple[Step, ...] = (
 
 def expressions() -> Iterator[tuple[Step, ir.Table]]:
     """Give each step with its expression over tables known by name only: compiled once, run on any engine."""
-    tables = SimpleNamespace(**{name: ibis.table(schema, name=name) for name, schema in schemas().items()})
+    tables = SimpleNamespace(**{name: ibis.table(schema, name=name) for name, schema in {**schemas(), **tranches.SCHEMAS}.items()})
     for step in STEPS:
         expression = step.build(tables)
         setattr(tables, step.name, ibis.table(expression.schema(), name=step.name))

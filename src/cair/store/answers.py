@@ -11,15 +11,16 @@ from cair.store.deciding import decided_on_segments
 from cair.store.engine import session
 from cair.store.exports import card, day, instant, write_rows
 from cair.store.office import Office
+from cair.store.payment_tables import lay_down_payments
 from cair.store.segments import Segments
 
 Announce = Callable[[str, int, int], None]
 
 _DECISIONS = """card_number, benefit, state, reason, detail, whose_move, partner, since, due_day, amount_idr,
-    first_code AS redeem_code"""
+    first_code AS redeem_code, order_ref"""
 _BREAKS = "redeem_code, kind, whose_move, partner, since, due_day, card_number, precedence"
 _TAKEN = {
-    "decisions": ("decisions", f"SELECT {_DECISIONS} FROM decisions"),
+    "decisions": ("told", f"SELECT {_DECISIONS} FROM told"),
     "breaks": ("breaks", f"SELECT {_BREAKS} FROM breaks WHERE is_open"),
     "figures": ("figures", "SELECT measure, dimension, value, count FROM figures"),
     "waits": ("waits", "SELECT days, state, whose_move, count FROM waits"),
@@ -36,7 +37,7 @@ _ONCE = {
 EXPORTED = {
     "decisions": (
         f"""{card("card_number")} AS card_number, benefit, state, reason, detail, whose_move, partner,
-        {instant("since")} AS since, {day("due_day")} AS due_on, amount_idr, redeem_code, NULL::VARCHAR AS order_ref""",
+        {instant("since")} AS since, {day("due_day")} AS due_on, amount_idr, redeem_code, order_ref""",
         "card_number, benefit",
     ),
     "breaks": (
@@ -94,6 +95,7 @@ def answers(office: Office, as_of: int, *tables: str, announce: Announce) -> Ite
     with session(office.home) as engine:
         segments = Segments(office.home)
         segments.bring_up_to_date(office.database, engine, announce)
+        lay_down_payments(engine, office.database, as_of)
         gather(engine, segments, as_of, *tables, announce=announce)
         yield Answers(engine, as_of)
 

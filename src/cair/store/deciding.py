@@ -12,6 +12,7 @@ import pyarrow as pa
 from cair.programme.reader import default_rulebook, rulebooks, terms
 from cair.rules.facts import DECIDING
 from cair.store.engine import CompiledStep, steps_for
+from cair.store.payment_tables import lay_down_no_payments
 from cair.store.segments import BY_CARD, BY_CODE, Segments, card_bucket, code_bucket
 
 Announce = Callable[[str, int, int], None]
@@ -37,6 +38,7 @@ def lay_down_law(engine: duckdb.DuckDBPyConnection) -> None:
         engine.register("laid", table)
         engine.execute(f"CREATE OR REPLACE TEMP TABLE {name} AS FROM laid")
         engine.unregister("laid")
+    lay_down_no_payments(engine)
 
 
 def set_moment(engine: duckdb.DuckDBPyConnection, as_of: int) -> None:

@@ -11,15 +11,17 @@ from cair.store.database import Database, without_values
 from cair.store.deciding import decided_on_segments
 from cair.store.engine import session
 from cair.store.office import Office
+from cair.store.payment_tables import lay_down_payments
 from cair.store.records.decisions import FACTS_HASH
 from cair.store.segments import Segments
 
 Announce = Callable[[str, int, int], None]
 
+_COLUMNS = f"""card_number, benefit, known_rulebook AS line, amount_idr, account_partner, account_fingerprint,
+    {FACTS_HASH} AS facts, since"""
 _DUE = f"""
-    SELECT card_number, benefit, known_rulebook AS line, amount_idr, account_partner, account_fingerprint,
-           {FACTS_HASH} AS facts, since
-    FROM decisions WHERE state = 'DUE'
+    SELECT {_COLUMNS} FROM standing WHERE state = 'DUE'
+    UNION ALL SELECT {_COLUMNS} FROM later WHERE state = 'DUE'
 """
 _WITH_ACCOUNTS = """
     CREATE TEMP TABLE payable AS
@@ -49,7 +51,8 @@ def due_benefits(office: Office, as_of: int, *, announce: Announce) -> tuple[pa.
     with session(office.home) as engine:
         segments = Segments(office.home)
         segments.bring_up_to_date(office.database, engine, announce)
-        with decided_on_segments(engine, segments, as_of, "decisions", announce=announce) as turns:
+        lay_down_payments(engine, office.database, as_of)
+        with decided_on_segments(engine, segments, as_of, "standing", "later", announce=announce) as turns:
             for place, _ in enumerate(turns):
                 engine.execute(f"{'CREATE TEMP TABLE due AS' if place == 0 else 'INSERT INTO due'} {_DUE}")
         engine.execute(_WITH_ACCOUNTS.format(accounts=segments.reading("accounts")))

@@ -15,6 +15,7 @@ from cair.store.database import without_values
 from cair.store.deciding import decided_on_segments
 from cair.store.engine import session
 from cair.store.office import Office
+from cair.store.payment_tables import lay_down_payments
 from cair.store.records.decisions import DECIDED, changed_select, keep_newest
 from cair.store.records.raw_files import kept_path
 from cair.store.segments import Segments
@@ -156,6 +157,7 @@ def figures_add_up(office: Office, as_of: int, announce: Announce) -> Verified:
     with session(office.home) as engine:
         segments = Segments(office.home)
         segments.bring_up_to_date(office.database, engine, announce)
+        lay_down_payments(engine, office.database, as_of)
         gather(engine, segments, as_of, "figures", "reach_figures", announce=announce)
         rows = engine.execute(
             "SELECT measure, dimension, sum(count)::BIGINT FROM (FROM given_figures UNION ALL FROM given_reach_figures) "
