@@ -1,17 +1,27 @@
 """Those who do not buy, from door to decree: a plan, another's approval, a run that is stopped anywhere, an appeal."""
 
 import csv
+import hashlib
 import json
+import socket
+import threading
+import uuid
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import BinaryIO
 
 import pytest
 
 import cair.journeys.revoke as journey
+from cair.channels.messages.files import MessageFiles
+from cair.channels.messages.messenger import Messenger, UnableToSendMessages
+from cair.channels.messages.smtp import Mail, Server
 from cair.journeys.explain import explain_person
 from cair.journeys.hold import add_hold
+from cair.journeys.reach_out import plan_campaign, send_campaign
 from cair.journeys.reconcile import reconcile_now
 from cair.journeys.revoke import (
     UnableToRestore,
@@ -21,11 +31,13 @@ from cair.journeys.revoke import (
     run_revocation,
 )
 from cair.journeys.take_evidence import take_files
+from cair.rules.outreach import DESTINATIONS
 from cair.rules.release import Role
-from cair.store.database import UnableToUseDatabase, without_values
+from cair.store.database import Database, UnableToUseDatabase, without_values
 from cair.store.office import Office
 from cair.store.records.revocations import UnableToApproveRevocation, UnableToPlanRevocation, UnableToRevoke
 from cair.store.records.staff import Actor
+from cair.store.stories import is_held_out
 from tests.stories.test_conformance import fresh_office, quiet
 
 ANI = Actor("Ani", frozenset({Role.OFFICER}))
@@ -111,11 +123,11 @@ class House:
             ).fetchall()
 
 
-@pytest.fixture
-def house(tmp_path: Path) -> Iterator[House]:
-    folder = tmp_path / "in"
-    folder.mkdir()
-    with fresh_office(tmp_path / "home") as office:
+@pytest.fixture(scope="module")
+def pattern(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
+    """The house that each test gets a copy of."""
+    folder = tmp_path_factory.mktemp("in")
+    with fresh_office(tmp_path_factory.mktemp("home")) as office:
         opened = House(office, folder)
         opened.take("appointments.pmo.20200620.ndjson", people(), START - timedelta(days=9))
         opened.take("messages.aria.20200622.ndjson", messages(), START - timedelta(days=8))
@@ -125,6 +137,16 @@ def house(tmp_path: Path) -> Iterator[House]:
             now=START - timedelta(days=7),
         )  # fmt: skip
         yield opened
+
+
+@pytest.fixture
+def house(pattern: House, tmp_path: Path) -> House:
+    given = pattern.office.database
+    name = f"test_{uuid.uuid4().hex}"
+    with Database(given.parameters | {"dbname": "postgres"}, is_embedded=True).connect(autocommit=True) as connection:
+        connection.execute(f"CREATE DATABASE {name} TEMPLATE {given.parameters['dbname']}")
+    database = Database(given.parameters | {"dbname": name}, is_embedded=True)
+    return House(Office(tmp_path / "home", database, pattern.office.keys), tmp_path)
 
 
 def test_revoked_by_two_people_however_often_it_is_stopped(
@@ -142,7 +164,7 @@ def test_revoked_by_two_people_however_often_it_is_stopped(
     assert CARDS["bought"] not in told
     assert not house.decrees()
     with pytest.raises(UnableToRevoke, match="not approved"):
-        run_revocation(house.office, planned["plan"], by=ANI, now=START, announce=quiet)
+        run_revocation(house.office, planned["plan"], by=ANI, clock=lambda: START, announce=quiet)
     house.approve(planned, START + timedelta(minutes=1))
     monkeypatch.setattr(journey, "PART", 1)
     returned: list[int] = []
@@ -153,12 +175,12 @@ def test_revoked_by_two_people_however_often_it_is_stopped(
 
     now = START + timedelta(minutes=2)
     with pytest.raises(KeyboardInterrupt):
-        run_revocation(house.office, planned["plan"], by=ANI, now=now, announce=quiet, return_money=stop)
+        run_revocation(house.office, planned["plan"], by=ANI, clock=lambda: now, announce=quiet, return_money=stop)
     assert len(house.decrees()) == len(returned) == 1
     later = now + timedelta(days=1)
-    again = run_revocation(house.office, planned["plan"], by=ANI, now=later, announce=quiet)
+    again = run_revocation(house.office, planned["plan"], by=ANI, clock=lambda: later, announce=quiet)
     assert (again["revoked"], again["revoked_before"]) == (1, 1)
-    once_more = run_revocation(house.office, planned["plan"], by=ANI, now=later, announce=quiet)
+    once_more = run_revocation(house.office, planned["plan"], by=ANI, clock=lambda: later, announce=quiet)
     assert (once_more["revoked"], once_more["revoked_before"]) == (0, 2)
     assert [card for _, card in house.decrees()] == [int(CARDS["delivered"]), int(CARDS["thrice"])]
     assert not list((house.office.home / "outbox").iterdir())
@@ -170,7 +192,7 @@ def test_revoked_by_two_people_however_often_it_is_stopped(
 def test_an_appeal_gives_the_days_back(house: House) -> None:
     planned = house.plan(START)
     house.approve(planned, START)
-    run_revocation(house.office, planned["plan"], by=ANI, now=START, announce=quiet)
+    run_revocation(house.office, planned["plan"], by=ANI, clock=lambda: START, announce=quiet)
     later = START + timedelta(days=10)
     restored = restore(house.office, CARDS["thrice"], reason="was in hospital", now=later)
     assert restored["buy_by"] == "2020-05-20"
@@ -186,12 +208,12 @@ def test_what_changed_since_voids_the_approval(house: House) -> None:
     later = START + timedelta(hours=1)
     house.take("purchases.toko.20200702.ndjson", [purchase("delivered", 2)], later)
     with pytest.raises(UnableToRevoke, match="1 BOUGHT_OR_REVOKED"):
-        run_revocation(house.office, planned["plan"], by=ANI, now=later, announce=quiet)
+        run_revocation(house.office, planned["plan"], by=ANI, clock=lambda: later, announce=quiet)
     add_hold(
         house.office, scope="all", value=None, owner="legal", reason=None, expected_end=None, reference="H2", now=later
     )
     with pytest.raises(UnableToRevoke, match="1 HELD"):
-        run_revocation(house.office, planned["plan"], by=ANI, now=later, announce=quiet)
+        run_revocation(house.office, planned["plan"], by=ANI, clock=lambda: later, announce=quiet)
     assert not house.decrees()
 
 
@@ -223,3 +245,117 @@ def test_nobody_approves_his_own_or_another_list(house: House) -> None:
     ):
         with pytest.raises(UnableToUseDatabase), without_values(), house.office.database.connect() as connection:
             connection.execute(statement)
+
+
+class MailServer(threading.Thread):
+    """Speaks enough SMTP to take mail, refuses addresses that begin with `siti4`, and can hang up after some mails."""
+
+    def __init__(self, *, hangs_up_after: int) -> None:
+        super().__init__(daemon=True)
+        self.taken: list[str] = []
+        self._left = hangs_up_after
+        self._socket = socket.create_server(("127.0.0.1", 0))
+        self.port = self._socket.getsockname()[1]
+        self.start()
+
+    def run(self) -> None:
+        """Serve one connection after the other."""
+        with suppress(OSError):
+            while True:
+                connection, _ = self._socket.accept()
+                with connection, connection.makefile("rwb") as stream:
+                    self._serve(stream)
+
+    def _serve(self, stream: BinaryIO) -> None:
+        def answer(told: str) -> None:
+            stream.write(f"{told}\r\n".encode())
+            stream.flush()
+
+        answer("220 here")
+        while line := stream.readline().decode().strip():
+            if line.upper().startswith("DATA"):
+                if not self._left:
+                    return
+                answer("354 go on")
+                body = b"".join(iter(stream.readline, b".\r\n"))
+                self.taken.append(body.decode())
+                self._left -= 1
+                answer("250 taken")
+            elif line.upper().startswith("QUIT"):
+                answer("221 bye")
+                return
+            else:
+                answer("550 <siti4@example.org> nobody" if "<siti4" in line else "250 fine")
+
+    def close(self) -> None:
+        """Listen no more."""
+        self._socket.close()
+
+
+def campaign(house: House, now: datetime) -> dict[str, object]:
+    return plan_campaign(house.office, now, by=ANI, lang="id", now=now, announce=quiet)
+
+
+def send(house: House, planned: dict[str, object], messenger: Messenger, now: datetime) -> dict[str, object]:
+    number = planned["campaign"]
+    return send_campaign(house.office, number, messenger, by=ANI, lang="id", clock=lambda: now, announce=quiet)
+
+
+def held_out(name: str) -> bool:
+    return is_held_out(hashlib.sha256(CARDS[name].encode()).hexdigest()[:8])
+
+
+def test_files_for_a_partner_are_the_same_again_and_nobody_gets_two(house: House, tmp_path: Path) -> None:
+    planned = campaign(house, START)
+    out = sum(held_out(name) for name in CARDS if name != "bought")
+    assert (planned["not_bought"], planned["held_out"]) == (8, out)
+    assert sum(row["people"] for row in planned["classes"]) == 8
+    unreachable = next(row for row in planned["classes"] if row["class"] == "UNREACHABLE")
+    assert set(unreachable["channels"]) <= {"whatsapp"}
+    assert set(unreachable["last_day"]) == {"passed"}
+    house.take("purchases.toko.20200702.ndjson", [purchase("late", 2)], START + timedelta(hours=1))
+    files = MessageFiles(tmp_path / "out", title="o", form="csv", carries=frozenset(DESTINATIONS))
+    now = START + timedelta(hours=2)
+    sent = send(house, planned, files, now)
+    begun = 7 - out + held_out("late")
+    assert sent["begun"] == sum(files.written.values()) == begun
+    contents = {path.name: path.read_bytes() for path in (tmp_path / "out").iterdir()}
+    assert all(path.stat().st_mode & 0o777 == 0o600 for path in (tmp_path / "out").iterdir())
+    told = b"".join(contents.values()).decode()
+    assert not any(card in told for card in CARDS.values())
+    assert held_out("untold") or (CARDS["untold"][-2:] and "081200000006" in told)
+    assert "081200000009" not in told, "whoever has bought since gets nothing"
+    assert send(house, planned, files, now + timedelta(days=20))["begun"] == 0
+    assert {path.name: path.read_bytes() for path in (tmp_path / "out").iterdir()} == contents
+    assert campaign(house, now + timedelta(days=6))["campaign"] is None
+    assert campaign(house, now + timedelta(days=8))["addressed"] == begun
+
+
+def test_mail_is_begun_before_it_is_sent_and_never_sent_twice(house: House) -> None:
+    failed = [
+        {
+            "message_ref": f"F{name}{channel}", "card_number": CARDS[name], "channel": channel, "status": "failed",
+            "occurred_at": "2020-06-21T00:00:00Z",
+        }
+        for name in ("untold", "silent", "one_channel") for channel in ("sms", "whatsapp")
+    ]  # fmt: skip
+    house.take("messages.aria.20200701.ndjson", failed, START)
+    planned = campaign(house, START)
+    assert not any(held_out(name) for name in ("untold", "silent", "one_channel")), "choose other card numbers"
+    server = MailServer(hangs_up_after=1)
+    mail = Mail(Server("127.0.0.1", server.port, "office@example.org"))
+    try:
+        with pytest.raises(UnableToSendMessages, match="broke"):
+            send(house, planned, mail, START)
+        assert send(house, planned, mail, START + timedelta(days=1)) == {
+            "campaign": planned["campaign"], "via": "smtp", "begun": 0, "fates": {}, "in_doubt": 1,
+        }  # fmt: skip
+    finally:
+        server.close()
+    assert len(server.taken) == 1
+    assert "Message-ID: <C1-" in server.taken[0]
+    with house.office.database.connect() as connection:
+        rows = connection.execute(
+            "SELECT channel, status, coalesce(reason, '') FROM messages WHERE partner = 'smtp' ORDER BY 2"
+        ).fetchall()
+    assert rows == [("email", "failed", "SMTP 550"), ("email", "sent", "")]

@@ -107,7 +107,7 @@ def run(number: Plan, actor: As, as_json: AsJson = False) -> None:
 
     with office() as opened, progress("revoke run") as told:
         by = who_acts(opened, actor, secret_of(actor))
-        document = run_revocation(opened, number, by=by, now=now(), announce=told)
+        document = run_revocation(opened, number, by=by, clock=now, announce=told)
     if as_json:
         show_json(document)
         return

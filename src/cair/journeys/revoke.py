@@ -85,16 +85,24 @@ def approve_revocation(office: Office, plan: int, list_hash: bytes, *, by: Actor
 
 
 def run_revocation(
-    office: Office, plan: int, *, by: Actor, now: datetime, announce: Announce, return_money: ReturnMoney | None = None
+    office: Office,
+    plan: int,
+    *,
+    by: Actor,
+    clock: Callable[[], datetime],
+    announce: Announce,
+    return_money: ReturnMoney | None = None,
 ) -> dict[str, object]:
     """Carry an approved plan out, or go on with one that was stopped. All on its list or none are revoked.
 
+    :param clock: receipts are dated when they come; a long run sees others' come in between.
     :param return_money: the hook of the ledger, called for each part once its decrees are on record. It must do
         nothing for people whose money it returned already: a run that is given again calls it again.
 
     :raises UnableToRevoke: it is not approved, or somebody on its list may no longer be revoked.
     """
     records.check_planner(by)
+    now = clock()
     with alone(office.database, "revocation"):
         with office.database.connect() as connection:
             approved = records.check_approved(connection, plan)
@@ -106,7 +114,7 @@ def run_revocation(
         added = known = 0
         for after, until in parts(approved.people, PART):
             announce("revoke", after, approved.people)
-            cards, new = _decree(office, approved, after, until, now)
+            cards, new = _decree(office, approved, after, until, clock())
             added, known = added + new, known + len(cards) - new
             if return_money:
                 return_money(cards, approved.begun_at)

@@ -85,6 +85,7 @@ def _missing(content: Mapping[str, Any]) -> Iterable[str]:
         (("remedies", "refusal"), Refusal),
         (("remedies", "reject"), RejectCode),
         (("remedies", "reach"), ReachClass),
+        (("outreach",), ReachClass),
     ]
     for path, codes in needed:
         found = content
@@ -128,6 +129,16 @@ def remedy(kind: str, code: str, *, lang: Language, column: Written | None = Non
         text: str = remedies[code]
         return text
     return _reject(code, remedies, column)
+
+
+def outreach_text(reach: str, *, last_day: int, today: int, lang: Language) -> str:
+    """Write the message to somebody who has not bought, of a class of section 5, with the countdown to the last day.
+
+    :raises KeyError: no such class.
+    """
+    text: str = wording(lang)["outreach"][reach]
+    filled = _fillings({"due_on": last_day}, lang=lang, today=today)
+    return text.format(until=filled["until"], risk=filled["risk"])
 
 
 def _reject(code: str, remedies: Mapping[str, str], column: Written | None) -> str:
