@@ -38,6 +38,8 @@ class Exported(StrEnum):
     REJECTS = "rejects"
     CONFLICTS = "conflicts"
     FUNNEL = "funnel"
+    ORDERS = "orders"
+    LEDGER = "ledger"
 
 
 def register(app: typer.Typer) -> None:
@@ -142,12 +144,14 @@ def export(
     ] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Write decisions, breaks, rejects, conflicts or the funnel to a file."""
+    """Write decisions, breaks, rejects, conflicts, the funnel, orders or the ledger to a file."""
     from cair.journeys.export_rows import export_rows
     from cair.store.exports import FORMATS
+    from cair.store.money_exports import BEANCOUNT
 
-    if file.suffix not in FORMATS:
-        raise UsageError(f"{file.name} must end in {', '.join(FORMATS)}: the ending says the form.")
+    forms = [*FORMATS, BEANCOUNT] if what is Exported.LEDGER else [*FORMATS]
+    if file.suffix not in forms:
+        raise UsageError(f"{file.name} must end in {', '.join(forms)}: the ending says the form.")
     moment = instant(as_of, option="--as-of") or now()
     with office() as opened, progress("export") as told:
         rows = export_rows(opened, str(what), file, as_of=moment, unmasked=unmasked, announce=told)

@@ -9,7 +9,7 @@ from datetime import date, datetime
 from typing import Literal
 
 from cair.cli.terminal import console, office, progress, say
-from cair.journeys import demonstrate
+from cair.journeys import demonstrate, demonstrate_money
 from cair.kernel.days import instant_of, instant_text
 from cair.store.configuration import read_configuration
 
@@ -19,6 +19,8 @@ _TOLD = {
     "intake": {"en": "taken in", "id": "diterima"},
     "decided": {"en": "everyone decided", "id": "semua diputuskan"},
     "figures": {"en": "figures counted", "id": "angka dihitung"},
+    "release": {"en": "what is due released, twice approved", "id": "yang siap bayar dilepas, dua persetujuan"},
+    "paid": {"en": "paid through the bank sandbox, settled", "id": "dibayar lewat bank contoh, dicocokkan"},
     "report": {"en": "report written", "id": "laporan ditulis"},
 }
 
@@ -49,12 +51,19 @@ def run_demo(
             run = demonstrate.decide(opened, as_of, announce=told)
         with _part("figures", lang, seconds) as told:
             tables = demonstrate.look(opened, as_of, announce=told)
+        with _part("release", lang, seconds) as told:
+            money = demonstrate_money.release_due(opened, as_of, people=people, announce=told)
+        with _part("paid", lang, seconds) as told:
+            demonstrate_money.pay_all(opened, money, as_of, announce=told)
         with _part("report", lang, seconds):
-            report = demonstrate.write_page(opened, tables, taken, as_of=as_of, people=people, seed=seed)
+            report = demonstrate.write_page(
+                opened, tables, taken, as_of=as_of, people=people, seed=seed, money=money.by_day
+            )
         home = opened.home
     lines = sum(sum(file.counts.values()) for file in taken.files)
     if not quiet:
         _show(tables, lang)
+        _show_money(money.document(), lang)
         sys.stdout.write(_closing(lang).format(files=len(taken.files), lines=lines, refused=len(taken.refused)))
         sys.stdout.write(f"\n{report}\n")
     return {
@@ -66,6 +75,7 @@ def run_demo(
         "refused": [{"name": name, "reason": str(reason)} for name, reason, _ in taken.refused],
         "decided": run.people,
         "seconds": seconds,
+        "money": money.document(),
         "funnel": tables["funnel"],
     }
 
@@ -74,6 +84,14 @@ def _show(tables: dict[str, list[dict[str, object]]], lang: Language) -> None:
     from cair.cli.figures import render_funnel
 
     render_funnel(tables["funnel"], lang=lang, console=console())
+
+
+def _show_money(document: dict[str, object], lang: Language) -> None:
+    told = {
+        "en": "\nMoney: {released:,} released (Rp{released_idr:,}), {by_call:,} by calls, {by_file:,} by files; {told}.\n",
+        "id": "\nUang: {released:,} dilepas (Rp{released_idr:,}), {by_call:,} per panggilan, {by_file:,} per berkas; {told}.\n",
+    }
+    sys.stdout.write(told[lang].format(**document))
 
 
 def _closing(lang: Language) -> str:

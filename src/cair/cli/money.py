@@ -2,6 +2,7 @@
 
 import os
 import sys
+import time
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any
@@ -215,7 +216,7 @@ def pay(
     with office() as opened, progress("pay") as told:
         document = pay_now(
             opened, rail=rail and str(rail), partner=partner, rails=rails or opened.home / "rails", clock=now,
-            announce=told,
+            wait=lambda pause: time.sleep(max(0.0, pause.total_seconds())), announce=told,
         )  # fmt: skip
     _show(document, as_json=as_json)
 

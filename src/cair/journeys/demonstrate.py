@@ -53,7 +53,7 @@ def clear_stage(configuration: Configuration) -> None:
             "The demonstration runs on the embedded database alone. Unset CAIR_DATABASE_URL and try again."
         )
     if (home / MARK).exists():
-        for name in ("postgres", "segments", "received", "spill", FILES):
+        for name in ("postgres", "segments", "received", "spill", FILES, "demo-bank", "demo-statements", "payments"):
             shutil.rmtree(home / name, ignore_errors=True)
         for name in (REPORT, "postgres.pass", "postgres.log"):
             (home / name).unlink(missing_ok=True)
@@ -115,7 +115,7 @@ def look(office: Office, as_of: datetime, *, announce: Announce) -> dict[str, li
 
 
 def write_page(office: Office, tables: dict[str, list[dict[str, object]]], taken: Intake, **about: Any) -> Path:
-    """Write the report; `about`: as_of, people, seed."""
+    """Write the report; `about`: as_of, people, seed, money."""
     from cair.channels.report import ReportFacts, write_report
 
     facts = ReportFacts(
@@ -129,6 +129,7 @@ def write_page(office: Office, tables: dict[str, list[dict[str, object]]], taken
         intake=_by_feed(taken),
         refused=[{"name": name, "reason": str(reason)} for name, reason, _ in taken.refused],
         unpaid=_summed(tables["unpaid"], "count"),
+        money=about.get("money"),
     )
     return write_report(facts, office.home / REPORT)
 

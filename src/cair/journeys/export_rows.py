@@ -7,6 +7,7 @@ from pathlib import Path
 from cair.kernel.days import instant_of
 from cair.store.answers import answers
 from cair.store.exports import format_of
+from cair.store.money_exports import write_ledger, write_orders
 from cair.store.office import Office
 from cair.store.queries.intake_rows import write_conflicts, write_rejects
 
@@ -22,7 +23,11 @@ def export_rows(
 
     :raises cair.store.exports.UnableToWriteFile: the name says no form, or the file cannot be written.
     """
+    if what == "ledger":
+        return write_ledger(office, path, as_of=as_of)
     format_of(path)
+    if what == "orders":
+        return write_orders(office, path, as_of=as_of)
     if what == "rejects":
         return write_rejects(office, path, until=as_of, unmasked=unmasked)
     if what == "conflicts":

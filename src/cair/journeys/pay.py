@@ -1,15 +1,17 @@
 """Orders on their way: each by the rail its partner has; safe to stop and start at any instant."""
 
 from collections.abc import Callable
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 
 from cair.channels.payments.configured import ISO20022, csv_form, iso_settings, snap_partners
+from cair.journeys.pay_by_call import pay_by_call
 from cair.journeys.pay_by_file import FileRailOf, UnableToPay, csv_rail, iso20022_rail, pay_by_file
 from cair.store.office import Office
 
 Announce = Callable[[str, int, int], None]
-RAILS = ("snap", "iso20022", "csv")
+PATIENCE = timedelta(seconds=30)
+"""How long a worker waits for answers that are not due yet before it leaves the orders to the next one."""
 
 
 def file_rail(name: str, rails: Path) -> FileRailOf:
@@ -27,6 +29,8 @@ def pay_now(
     partner: str | None,
     rails: Path,
     clock: Callable[[], datetime],
+    wait: Callable[[timedelta], None],
+    patience: timedelta = PATIENCE,
     announce: Announce,
 ) -> dict[str, object]:
     """Send what is due by a rail; without one by SNAP where a partner has a profile, else by files of ISO 20022.
@@ -38,10 +42,8 @@ def pay_now(
     if rail == "snap" and not called:
         raise UnableToPay(f"No SNAP partner is set up: write {rails}/<partner>/profile.toml and its keys.")
     if called:
-        from cair.journeys.pay_by_call import pay_by_call
-
         chosen = {name: pair for name, pair in called.items() if partner in (None, name)}
-        document["calls"] = pay_by_call(office, chosen, clock=clock, announce=announce)
+        document["calls"] = pay_by_call(office, chosen, clock=clock, wait=wait, patience=patience, announce=announce)
     if rail in ("iso20022", "csv") or (rail is None and (rails / ISO20022).exists()):
         files = pay_by_file(
             office, file_rail(rail or "iso20022", rails), partner=partner, but=frozenset(called), now=clock(),
