@@ -549,18 +549,22 @@ def test_a_file_takes_each_order_once(database: Database, vault: Vault) -> None:
 
     def filed(file_ref: str, limit: int, now: datetime) -> list[int]:
         with database.connect() as connection:
-            return put_in_file(
-                connection, worker="w", partner="ovo", rail="csv", file_ref=file_ref, limit=limit, lease=lease, now=now
-            )["card_number"].to_pylist()
+            found = put_in_file(connection, partner="ovo", rail="csv", file_ref=file_ref, limit=limit, now=now)
+        return found["card_number"].to_pylist()
 
     assert filed("one", 3, START) == [1, 2, 3]
-    assert filed("two", 9, START + lease) == [4, 5]
-    assert filed("three", 9, START + 9 * lease) == []
-    assert filed("one", 9, START + 9 * lease) == [1, 2, 3]
+    assert filed("two", 1, START + lease) == [4]
     with database.connect() as connection:
         again = claim(connection, worker="v", partner="ovo", limit=9, lease=lease, now=START + 9 * lease)
-    assert [each.first_at for each in again] == [START] * 3 + [START + lease] * 2
-    one, two, three, *_ = refs(database, 1)
+    assert [each.first_at for each in again] == [START] * 3 + [START + lease, None]
+    assert filed("three", 9, START + 99 * lease) == []
+    assert filed("one", 9, START + 99 * lease) == [1, 2, 3]
+    one, two, three, _, five = refs(database, 1)
+    line = "INSERT INTO sending SELECT 99, '{}', 1, {}, kind, rail, 'x', {}, now() FROM sending LIMIT 1"
+    refused(database, line.format(one, 0, "'three'"), "sending_one_first_file")
+    refused(database, line.format(five, 0, "'three'"), "sending_by_newest_claim")
+    refused(database, line.format(five, 0, "''"), "sending_by_newest_claim")
+    refused(database, line.format(five, 2, "''"), "sending_by_newest_claim")
     ended(database, (one, 1, "PAID"), (two, 1, "FAILED"), (three, 1, "PAID"), (three, 1, "RETURNED"))
     with database.connect() as connection:
         found = payments(connection, cards=[1, 2, 3, 4, 9]).to_pylist()

@@ -14,6 +14,7 @@ from cair.store.database import without_values
 _OPTIONS = csv.WriteOptions(include_header=False, batch_size=16_384, quoting_style="needed")
 _PIECE = 65_536
 """Rows that are written to text at once."""
+_MANY = 1_000
 
 
 def copy_rows(connection: psycopg.Connection[Any], table: str, rows: pa.Table) -> None:
@@ -42,6 +43,15 @@ def _plain(rows: pa.Table) -> pa.Table:
         else:
             columns.append(column)
     return pa.table(columns, names=rows.column_names)
+
+
+def plan_for(connection: psycopg.Connection[Any], rows: int) -> None:
+    """Let what follows in this transaction be planned for few rows or for many.
+
+    Many are never joined one by one: statistics may be those from before a table grew, or from a load that failed.
+    """
+    with without_values():
+        connection.execute(f"SET LOCAL enable_nestloop = {'off' if rows > _MANY else 'on'}")
 
 
 def uuid_texts(values: pa.Array | pa.ChunkedArray) -> pa.Array:

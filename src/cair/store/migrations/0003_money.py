@@ -46,7 +46,8 @@ _FUNCTIONS = (
     "check_outcomes",
 )
 _DROPPED = (
-    "".join(f"DROP FUNCTION {name}() CASCADE;" for name in _FUNCTIONS) + "DROP FUNCTION refuse_money(text, text);"
+    "".join(f"DROP FUNCTION {name}() CASCADE;" for name in _FUNCTIONS)
+    + "DROP FUNCTION refuse_money(text, text); DROP FUNCTION plan_for(boolean);"
 )
 _APPEND_ONLY = """
 CREATE TRIGGER append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON "{table}"
@@ -459,7 +460,6 @@ class Migration(migrations.Migration):
                     models.UniqueConstraint(
                         fields=("card_number", "benefit", "attempt"), name="payment_order_in_force_once"
                     ),
-                    models.UniqueConstraint(fields=("release", "position"), name="payment_order_item_once"),
                     models.CheckConstraint(
                         condition=models.Q(
                             models.Q(("attempt", 1), ("previous_attempt", None), ("previous_status", None)),
@@ -636,7 +636,10 @@ class Migration(migrations.Migration):
                 ("number", models.BigIntegerField(primary_key=True, serialize=False)),
                 ("order_ref", models.TextField(db_collation="C", db_comment="")),
                 ("attempt", models.BigIntegerField()),
-                ("epoch", models.BigIntegerField()),
+                (
+                    "epoch",
+                    models.BigIntegerField(db_comment="Of the claim it was sent under; 0: first line in a file."),
+                ),
                 (
                     "kind",
                     models.TextField(db_collation="C", db_comment="SEND, ASK (for the state) or CHECK (the account)."),
@@ -654,6 +657,9 @@ class Migration(migrations.Migration):
                 "indexes": [models.Index(fields=["order_ref", "attempt"], name="sending_order")],
                 "constraints": [
                     models.UniqueConstraint(fields=("rail", "external_id"), name="sending_external_id"),
+                    models.UniqueConstraint(
+                        condition=models.Q(("epoch", 0)), fields=("order_ref", "attempt"), name="sending_one_first_file"
+                    ),
                     models.CheckConstraint(
                         condition=models.Q(("kind__in", ["SEND", "ASK", "CHECK"])), name="sending_kind"
                     ),

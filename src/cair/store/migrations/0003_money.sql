@@ -1,5 +1,7 @@
 -- What the rows of money may say, held by the database itself. Triggers look at all rows of a statement at once:
 -- a release of half a million orders is a few statements.
+-- Their questions are planned anew each time (`EXECUTE`), and many rows are never joined one by one: a plan made for a
+-- handful of rows, or by statistics that a failed release left behind, would be ruinous for many.
 
 CREATE FUNCTION refuse_money(why text, held_by text) RETURNS void LANGUAGE plpgsql AS $$
 BEGIN
@@ -7,12 +9,17 @@ BEGIN
 END
 $$;
 
+CREATE FUNCTION plan_for(many boolean) RETURNS void LANGUAGE sql AS $$
+    SELECT set_config('enable_nestloop', CASE WHEN many THEN 'off' ELSE 'on' END, true)
+$$;
+
 -- Transfers are numbered without gaps, in the order of booking, and instants do not run backwards. What settles a
 -- pending transfer moves what that one holds.
-CREATE FUNCTION check_transfers() RETURNS trigger LANGUAGE plpgsql AS $$
+CREATE FUNCTION check_transfers() RETURNS trigger LANGUAGE plpgsql SET enable_nestloop = on AS $$
 DECLARE
-    first_number bigint; last_number bigint; how_many bigint; first_at timestamptz; before record;
+    is_any boolean; first_number bigint; last_number bigint; how_many bigint; first_at timestamptz; before record;
 BEGIN
+    PERFORM plan_for((SELECT count(*) FROM added) > 1000);
     SELECT min(number), max(number), count(*), min(booked_at) INTO first_number, last_number, how_many, first_at FROM added;
     IF how_many = 0 THEN RETURN NULL; END IF;
     SELECT number, booked_at INTO before FROM transfer WHERE number < first_number ORDER BY number DESC LIMIT 1;
@@ -25,11 +32,12 @@ BEGIN
     ) THEN
         PERFORM refuse_money('instants of booking do not run backwards', 'transfer_instants');
     END IF;
-    IF EXISTS (
+    EXECUTE $asked$ SELECT EXISTS (
         SELECT FROM added LEFT JOIN transfer AS held ON held.number = added.settles
         WHERE added.settles IS NOT NULL
           AND (held.stage = 'PENDING' AND held.amount_idr = added.amount_idr AND held.code = added.code) IS NOT TRUE
-    ) THEN
+    ) $asked$ INTO is_any;
+    IF is_any THEN
         PERFORM refuse_money('only a pending transfer is settled, whole', 'transfer_settles_pending');
     END IF;
     RETURN NULL;
@@ -39,7 +47,7 @@ CREATE TRIGGER check_transfers AFTER INSERT ON transfer
 REFERENCING NEW TABLE AS added FOR EACH STATEMENT EXECUTE FUNCTION check_transfers();
 
 -- Legs of a transfer sum to zero, and are those it says it has, when its transaction ends, whoever wrote them.
-CREATE FUNCTION check_balance() RETURNS trigger LANGUAGE plpgsql AS $$
+CREATE FUNCTION check_balance() RETURNS trigger LANGUAGE plpgsql SET enable_seqscan = off AS $$
 DECLARE
     found record;
 BEGIN
@@ -57,21 +65,24 @@ FOR EACH ROW WHEN (NEW.settles IS NULL) EXECUTE FUNCTION check_balance();
 
 -- A leg is one of those its transfer announced, so nothing can be added to a transfer that balances already. A personal
 -- account names a card on every leg. A capped account is locked and never overdrawn.
-CREATE FUNCTION check_legs() RETURNS trigger LANGUAGE plpgsql AS $$
+CREATE FUNCTION check_legs() RETURNS trigger LANGUAGE plpgsql SET enable_nestloop = on AS $$
 DECLARE
-    capped bigint; rest bigint;
+    is_any boolean; capped bigint; rest bigint;
 BEGIN
-    IF EXISTS (
+    PERFORM plan_for((SELECT count(*) FROM added) > 1000);
+    EXECUTE $asked$ SELECT EXISTS (
         SELECT FROM added LEFT JOIN transfer ON transfer.number = added.transfer
         WHERE (added.position <= transfer.legs) IS NOT TRUE
-    ) THEN
+    ) $asked$ INTO is_any;
+    IF is_any THEN
         PERFORM refuse_money('a leg belongs to a transfer that announced it', 'leg_of_its_transfer');
     END IF;
-    IF EXISTS (
+    EXECUTE $asked$ SELECT EXISTS (
         SELECT FROM (SELECT DISTINCT account, card_number IS NOT NULL AS names_card FROM added) AS used
         LEFT JOIN account ON account.number = used.account
         WHERE (account.is_personal = used.names_card) IS NOT TRUE
-    ) THEN
+    ) $asked$ INTO is_any;
+    IF is_any THEN
         PERFORM refuse_money('a personal account names a card on every leg, others none', 'leg_of_its_account');
     END IF;
     FOR capped IN
@@ -81,13 +92,14 @@ BEGIN
         IF current_setting('transaction_isolation') <> 'read committed' THEN
             PERFORM refuse_money('appropriations are booked under READ COMMITTED', 'leg_sees_all');
         END IF;
-        IF EXISTS (
+        EXECUTE $asked$ SELECT EXISTS (
             SELECT FROM added JOIN transfer ON transfer.number = added.transfer
-            WHERE added.account = capped AND transfer.stage <> 'POSTED'
-        ) THEN
+            WHERE added.account = $1 AND transfer.stage <> 'POSTED'
+        ) $asked$ INTO is_any USING capped;
+        IF is_any THEN
             PERFORM refuse_money('an appropriation is never used by a pending transfer', 'leg_of_capped_is_posted');
         END IF;
-        SELECT sum(amount_idr) INTO rest FROM leg WHERE account = capped AND card_number IS NULL;
+        EXECUTE 'SELECT sum(amount_idr) FROM leg WHERE account = $1 AND card_number IS NULL' INTO rest USING capped;
         IF rest > 0 THEN
             PERFORM refuse_money('more would be promised than was appropriated', 'never_above_appropriation');
         END IF;
@@ -140,12 +152,16 @@ $$;
 CREATE CONSTRAINT TRIGGER check_release AFTER INSERT ON release DEFERRABLE INITIALLY DEFERRED
 FOR EACH ROW EXECUTE FUNCTION check_release();
 
-CREATE FUNCTION check_items() RETURNS trigger LANGUAGE plpgsql AS $$
+CREATE FUNCTION check_items() RETURNS trigger LANGUAGE plpgsql SET enable_nestloop = on AS $$
+DECLARE
+    is_any boolean;
 BEGIN
-    IF EXISTS (
+    PERFORM plan_for((SELECT count(*) FROM added) > 1000);
+    EXECUTE $asked$ SELECT EXISTS (
         SELECT FROM added LEFT JOIN release ON release.number = added.release
         WHERE (added.position <= release.items) IS NOT TRUE
-    ) THEN
+    ) $asked$ INTO is_any;
+    IF is_any THEN
         PERFORM refuse_money('an item belongs to a release that announced it', 'release_item_of_its_release');
     END IF;
     RETURN NULL;
@@ -193,9 +209,12 @@ ALTER TABLE payee ADD CONSTRAINT payee_overridden
 
 -- Orders are items of releases that were run, each with its pending transfer and its payee; a later attempt is for the
 -- same participant, benefit and amount as the one before, which has ended.
-CREATE FUNCTION check_orders() RETURNS trigger LANGUAGE plpgsql AS $$
+CREATE FUNCTION check_orders() RETURNS trigger LANGUAGE plpgsql SET enable_nestloop = on AS $$
+DECLARE
+    is_any boolean;
 BEGIN
-    IF EXISTS (
+    PERFORM plan_for((SELECT count(*) FROM added) > 1000);
+    EXECUTE $asked$ SELECT EXISTS (
         SELECT FROM added
         LEFT JOIN release_end AS ended ON ended.release = added.release AND ended.how = 'RUN'
         LEFT JOIN release_item AS item ON item.release = added.release AND item.position = added.position
@@ -208,17 +227,19 @@ BEGIN
                AND (item.order_ref, item.attempt, item.card_number, item.benefit, item.line, item.partner, item.amount_idr)
                  = (added.order_ref, added.attempt, added.card_number, added.benefit, added.line, added.partner,
                     added.amount_idr)) IS NOT TRUE
-    ) THEN
+    ) $asked$ INTO is_any;
+    IF is_any THEN
         PERFORM refuse_money('an order is an item of a release that was run', 'payment_order_of_its_release');
     END IF;
-    IF EXISTS (
+    EXECUTE $asked$ SELECT EXISTS (
         SELECT FROM added
         LEFT JOIN payment_order AS earlier
           ON earlier.order_ref = added.order_ref AND earlier.attempt = added.previous_attempt
         WHERE added.previous_attempt IS NOT NULL
           AND ((earlier.card_number, earlier.benefit, earlier.amount_idr)
              = (added.card_number, added.benefit, added.amount_idr)) IS NOT TRUE
-    ) THEN
+    ) $asked$ INTO is_any;
+    IF is_any THEN
         PERFORM refuse_money('a later attempt pays the same benefit', 'payment_order_same_benefit');
     END IF;
     RETURN NULL;
@@ -231,26 +252,32 @@ ALTER TABLE payment_order ADD CONSTRAINT payment_order_after_its_evidence
     REFERENCES payment_outcome (order_ref, attempt, status);
 
 -- Only the newest holder of a claim sends, and nothing is sent that has ended. A claim waits for whoever is sending.
+-- The first line in a file has epoch 0 and needs no claim: it is refused once a worker has one, and there is one such line.
 ALTER TABLE claim ADD CONSTRAINT claim_of_order
     FOREIGN KEY (order_ref, attempt) REFERENCES payment_order (order_ref, attempt);
-CREATE FUNCTION check_sendings() RETURNS trigger LANGUAGE plpgsql AS $$
+CREATE FUNCTION check_sendings() RETURNS trigger LANGUAGE plpgsql SET enable_nestloop = on AS $$
+DECLARE
+    is_any boolean;
 BEGIN
-    PERFORM FROM payment_order AS held WHERE (held.order_ref, held.attempt) IN (SELECT order_ref, attempt FROM added)
-    ORDER BY held.order_ref, held.attempt FOR SHARE;
-    IF EXISTS (
+    PERFORM plan_for((SELECT count(*) FROM added) > 1000);
+    EXECUTE 'SELECT FROM payment_order AS held WHERE (held.order_ref, held.attempt) IN '
+            '(SELECT order_ref, attempt FROM added) ORDER BY held.order_ref, held.attempt FOR SHARE';
+    EXECUTE $asked$ SELECT EXISTS (
         SELECT FROM added
         LEFT JOIN claim ON (claim.order_ref, claim.attempt, claim.epoch) = (added.order_ref, added.attempt, added.epoch)
         LEFT JOIN claim AS newer
           ON (newer.order_ref, newer.attempt) = (added.order_ref, added.attempt) AND newer.epoch > added.epoch
-        WHERE claim.epoch IS NULL OR newer.epoch IS NOT NULL
-    ) THEN
+        WHERE (claim.epoch IS NULL AND NOT (added.epoch = 0 AND added.file_ref <> '')) OR newer.epoch IS NOT NULL
+    ) $asked$ INTO is_any;
+    IF is_any THEN
         PERFORM refuse_money('another worker has taken the order over', 'sending_by_newest_claim');
     END IF;
-    IF EXISTS (
+    EXECUTE $asked$ SELECT EXISTS (
         SELECT FROM added JOIN payment_outcome AS ended
           ON (ended.order_ref, ended.attempt) = (added.order_ref, added.attempt)
         WHERE added.kind = 'SEND'
-    ) THEN
+    ) $asked$ INTO is_any;
+    IF is_any THEN
         PERFORM refuse_money('what has ended is not sent', 'sending_before_the_end');
     END IF;
     RETURN NULL;
@@ -266,9 +293,12 @@ ALTER TABLE payment_outcome ADD CONSTRAINT payment_outcome_of_order
     FOREIGN KEY (order_ref, attempt) REFERENCES payment_order (order_ref, attempt);
 ALTER TABLE payment_outcome ADD CONSTRAINT payment_outcome_after_paid
     FOREIGN KEY (order_ref, attempt, previous_status) REFERENCES payment_outcome (order_ref, attempt, status);
-CREATE FUNCTION check_outcomes() RETURNS trigger LANGUAGE plpgsql AS $$
+CREATE FUNCTION check_outcomes() RETURNS trigger LANGUAGE plpgsql SET enable_nestloop = on AS $$
+DECLARE
+    is_any boolean;
 BEGIN
-    IF EXISTS (
+    PERFORM plan_for((SELECT count(*) FROM added) > 1000);
+    EXECUTE $asked$ SELECT EXISTS (
         SELECT FROM added
         LEFT JOIN payment_order AS ordered ON (ordered.order_ref, ordered.attempt) = (added.order_ref, added.attempt)
         LEFT JOIN transfer ON transfer.number = added.transfer
@@ -278,7 +308,8 @@ BEGIN
                 WHEN 'RETURNED' THEN transfer.code = 'return_incentive' AND transfer.stage = 'POSTED'
                      AND transfer.event = 'returned/' || added.order_ref || '/' || added.attempt
                END) IS NOT TRUE
-    ) THEN
+    ) $asked$ INTO is_any;
+    IF is_any THEN
         PERFORM refuse_money('an outcome is booked as what it is', 'payment_outcome_booked');
     END IF;
     RETURN NULL;

@@ -319,7 +319,6 @@ class PaymentOrder(models.Model):
         db_table = "payment_order"
         constraints = [
             UniqueConstraint(fields=["card_number", "benefit", "attempt"], name="payment_order_in_force_once"),
-            UniqueConstraint(fields=["release", "position"], name="payment_order_item_once"),
             CheckConstraint(
                 name="payment_order_after_the_one_before",
                 condition=Q(attempt=1, previous_attempt=None, previous_status=None)
@@ -358,7 +357,7 @@ class Sending(models.Model):
     number = models.BigIntegerField(primary_key=True)
     order_ref = _word()
     attempt = models.BigIntegerField()
-    epoch = models.BigIntegerField()
+    epoch = models.BigIntegerField(db_comment="Of the claim it was sent under; 0: first line in a file.")
     kind = _word("SEND, ASK (for the state) or CHECK (the account).")
     rail = _word()
     external_id = _word("Name of this one call.")
@@ -372,6 +371,7 @@ class Sending(models.Model):
         indexes = [models.Index(fields=["order_ref", "attempt"], name="sending_order")]
         constraints = [
             UniqueConstraint(fields=["rail", "external_id"], name="sending_external_id"),
+            UniqueConstraint(fields=["order_ref", "attempt"], condition=Q(epoch=0), name="sending_one_first_file"),
             CheckConstraint(name="sending_kind", condition=Q(kind__in=["SEND", "ASK", "CHECK"])),
         ]
 

@@ -106,7 +106,7 @@ CHECKS: dict[str, str] = {
     "sendings have no order or claim (I4)": """
         SELECT sending.order_ref FROM sending LEFT JOIN claim
           ON (claim.order_ref, claim.attempt, claim.epoch) = (sending.order_ref, sending.attempt, sending.epoch)
-        WHERE claim.epoch IS NULL
+        WHERE claim.epoch IS NULL AND NOT (sending.epoch = 0 AND sending.file_ref <> '')
     """,
     "orders disagree with their item, release or pending transfer (I5, I6)": """
         SELECT ordered.order_ref FROM payment_order AS ordered

@@ -48,7 +48,7 @@ _PAYMENTS = f"""
            coalesce(closed.status, paid.status,
                     CASE WHEN sent.sent_at IS NULL THEN '{State.RELEASED}' ELSE '{State.SENT}' END),
            closed.reason, release_end.ended_at, sent.sent_at, coalesce(closed.occurred_at, paid.occurred_at)
-    FROM newest JOIN release_end USING (release) 
+    FROM newest JOIN release_end USING (release)
     LEFT JOIN sent ON (sent.order_ref, sent.attempt) = (newest.order_ref, newest.attempt)
     LEFT JOIN payment_outcome AS paid
       ON (paid.order_ref, paid.attempt, paid.status) = (newest.order_ref, newest.attempt, '{State.PAID}')

@@ -12,7 +12,7 @@ from cair.ledger.chart import Purpose
 from cair.ledger.chart import available as available_account
 from cair.programme.reader import rulebooks
 from cair.rules.release import ITEMS
-from cair.store.copying import copy_rows, read_table
+from cair.store.copying import copy_rows, plan_for, read_table
 from cair.store.database import Database, without_values
 
 Connection = psycopg.Connection[Any]
@@ -94,6 +94,7 @@ def standing(connection: Connection, refs: pa.Array) -> pa.Array:
             connection, "asked_order", pa.table({"place": pa.array(range(len(refs)), pa.int64()), "order_ref": refs})
         )
         connection.execute("ANALYZE asked_order")
+    plan_for(connection, len(refs))
     schema = pa.schema([("attempt", pa.int64())])
     return read_table(connection, _STANDING, [], schema)["attempt"].combine_chunks()
 

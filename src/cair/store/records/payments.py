@@ -10,7 +10,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from cair.ledger.transfers import confirm_incentives, fail_incentives, return_incentives, together
-from cair.store.copying import copy_rows, read_table
+from cair.store.copying import copy_rows, plan_for, read_table
 from cair.store.database import UnableToUseDatabase, without_values
 from cair.store.records.ledger import add_transfers, take_turn
 
@@ -102,57 +102,42 @@ FILED = pa.schema(
 
 
 def put_in_file(
-    connection: Connection,
-    *,
-    worker: str,
-    partner: str,
-    rail: str,
-    file_ref: str,
-    limit: int,
-    lease: timedelta,
-    now: datetime,
+    connection: Connection, *, partner: str, rail: str, file_ref: str, limit: int, now: datetime
 ) -> pa.Table:
-    """Claim orders of a partner that were never sent and record them as lines of one file, set-wise, oldest first.
+    """Record orders of a partner that nobody sent or claimed as lines of one file, set-wise, the oldest first.
 
-    Commit before the file leaves. The same `file_ref` gives no order a second time.
+    Commit before the file leaves. A `file_ref` that is known gives the lines it has, and takes no others.
 
     :returns: columns of `FILED`, in the order of the lines.
+    :raises UnableToSend: a worker or another file has taken some of them at the same time; try again.
     """
-    with without_values():
-        connection.execute(_CLAIM_UNSENT, [worker, now, now + lease, partner, now, limit])
-        connection.execute(_FILE, [rail, file_ref, now, worker, now])
+    plan_for(connection, limit)
+    try:
+        with without_values():
+            connection.execute(_FILE, [rail, file_ref, now, partner, rail, file_ref, limit])
+    except UnableToUseDatabase as error:
+        if error.constraint in {"sending_by_newest_claim", "sending_before_the_end", "sending_one_first_file"}:
+            raise UnableToSend("Orders of this file have just been taken by somebody else. Try again.") from None
+        raise
     return read_table(connection, _FILED, [rail, file_ref], FILED)
 
 
-_CLAIM_UNSENT = """
-    INSERT INTO claim (order_ref, attempt, epoch, worker, claimed_at, expires_at)
-    SELECT free.order_ref, free.attempt, coalesce((
-        SELECT max(epoch) FROM claim WHERE (claim.order_ref, claim.attempt) = (free.order_ref, free.attempt)
-    ), 0) + 1, %s, %s, %s
+_FILE = """
+    INSERT INTO sending (number, order_ref, attempt, epoch, kind, rail, external_id, file_ref, begun_at)
+    SELECT nextval('sending_number'), free.order_ref, free.attempt, 0, 'SEND', %s,
+           free.order_ref || '-' || free.attempt || '-0', %s, %s
     FROM (
         SELECT ordered.order_ref, ordered.attempt FROM payment_order AS ordered
         WHERE partner = %s
           AND NOT EXISTS (SELECT FROM payment_outcome AS ended
                           WHERE (ended.order_ref, ended.attempt) = (ordered.order_ref, ordered.attempt))
           AND NOT EXISTS (SELECT FROM claim
-                          WHERE (claim.order_ref, claim.attempt) = (ordered.order_ref, ordered.attempt)
-                            AND expires_at > %s)
-          AND NOT EXISTS (SELECT FROM sending WHERE (sending.order_ref, sending.attempt, kind)
-                                                  = (ordered.order_ref, ordered.attempt, 'SEND'))
-        ORDER BY transfer LIMIT %s FOR UPDATE SKIP LOCKED
+                          WHERE (claim.order_ref, claim.attempt) = (ordered.order_ref, ordered.attempt))
+          AND NOT EXISTS (SELECT FROM sending
+                          WHERE (sending.order_ref, sending.attempt) = (ordered.order_ref, ordered.attempt))
+          AND NOT EXISTS (SELECT FROM sending WHERE rail = %s AND file_ref = %s)
+        ORDER BY transfer LIMIT %s
     ) AS free
-"""
-# What somebody claimed and sent between the snapshot and our lock makes a second claim of the same epoch, or is sent
-# already: the first is refused by the key, the second looked for once more.
-_FILE = """
-    INSERT INTO sending (number, order_ref, attempt, epoch, kind, rail, external_id, file_ref, begun_at)
-    SELECT nextval('sending_number'), claim.order_ref, claim.attempt, claim.epoch, 'SEND', %s,
-           claim.order_ref || '-' || claim.attempt || '-' || claim.epoch, %s, %s
-    FROM claim JOIN payment_order AS ordered ON (ordered.order_ref, ordered.attempt) = (claim.order_ref, claim.attempt)
-    WHERE claim.worker = %s AND claim.claimed_at = %s AND claim.xmin = pg_current_xact_id()::xid
-      AND NOT EXISTS (SELECT FROM sending WHERE (sending.order_ref, sending.attempt, kind)
-                                              = (claim.order_ref, claim.attempt, 'SEND'))
-    ORDER BY ordered.transfer
 """
 _FILED = """
     SELECT ordered.order_ref, ordered.attempt, ordered.card_number, ordered.benefit, ordered.amount_idr,
@@ -277,6 +262,7 @@ def _add_outcomes(connection: Connection, outcomes: pa.Table, now: datetime) -> 
     copy_rows(connection, "handed_in", outcomes)
     with without_values():
         connection.execute("ANALYZE handed_in")
+    plan_for(connection, outcomes.num_rows)
     judged = read_table(connection, _JUDGE, [], _JUDGED)
     booked = judged.filter(pc.equal(judged["taken"], Taken.BOOKED))
     of = {status: booked.filter(pc.equal(booked["status"], status)) for status in ("PAID", "FAILED", "RETURNED")}

@@ -13,7 +13,7 @@ import pyarrow.compute as pc
 from cair.ledger.transfers import pay_incentives, release_incentives
 from cair.rules import release as rules
 from cair.rules.release import ITEMS, MAY_APPROVE, MAY_PLAN, MAY_RUN, Role
-from cair.store.copying import copy_rows
+from cair.store.copying import copy_rows, plan_for
 from cair.store.database import UnableToUseDatabase, without_values
 from cair.store.queries.releases import Release, available, read_items, read_release, standing
 from cair.store.records.audit import add_audit
@@ -165,6 +165,7 @@ def run(connection: Connection, *, release: int, by: Actor, now: datetime) -> Re
         raise UnableToRun(f"{by.name} may not run releases. Roles that may: {', '.join(sorted(MAY_RUN))}.")
     take_turn(connection)
     known = _known(connection, release, UnableToRun)
+    plan_for(connection, known.items)
     if known.ended:
         raise UnableToRun(f"Release {release} has ended: {known.ended}. Nothing is ordered twice.")
     if len(known.approved_by) < known.stages:
