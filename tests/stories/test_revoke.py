@@ -31,10 +31,13 @@ from cair.journeys.revoke import (
     run_revocation,
 )
 from cair.journeys.take_evidence import take_files
+from cair.kernel.days import instant_of
 from cair.rules.outreach import DESTINATIONS
 from cair.rules.release import Role
+from cair.store import segments
 from cair.store.database import Database, UnableToUseDatabase, without_values
 from cair.store.office import Office
+from cair.store.queries.revocable import revocable
 from cair.store.records.revocations import UnableToApproveRevocation, UnableToPlanRevocation, UnableToRevoke
 from cair.store.records.staff import Actor
 from cair.store.stories import is_held_out
@@ -215,6 +218,14 @@ def test_what_changed_since_voids_the_approval(house: House) -> None:
     with pytest.raises(UnableToRevoke, match="1 HELD"):
         run_revocation(house.office, planned["plan"], by=ANI, clock=lambda: later, announce=quiet)
     assert not house.decrees()
+
+
+def test_many_buckets_give_what_one_gives(house: House, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    whole = revocable(house.office, instant_of(START), announce=quiet)
+    monkeypatch.setattr(segments, "PEOPLE_PER_BUCKET", 2)
+    cut = Office(tmp_path / "cut", house.office.database, house.office.keys)
+    assert revocable(cut, instant_of(START), announce=quiet).to_pylist() == whole.to_pylist()
+    assert whole["is_held_out"].to_pylist() == [held_out(name) for name in CARDS if name != "bought"]
 
 
 def test_nobody_approves_his_own_or_another_list(house: House) -> None:

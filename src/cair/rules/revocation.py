@@ -93,8 +93,8 @@ def _heard(attempts: ir.Table) -> ir.Table:
     channels = {f"on_{name}": best.max(where=attempts.channel == text(name)) for name in CHANNELS}
     return attempts.group_by("heard_card").agg(
         attempts=attempts.count(),
-        delivered=attempts.is_delivered.sum(),
-        failed_attempts=attempts.has_failed.sum(),
+        delivered=attempts.count(where=attempts.is_delivered == 1),
+        failed_attempts=attempts.count(where=failed),
         failed_channels=attempts.channel.nunique(where=failed),
         last_message=attempts.newest.max(),
         **channels,
@@ -133,7 +133,7 @@ def cases(
     rows = beside(rows, heard, {"card_number": "heard_card"})
     rows = beside(rows, reach, {"card_number": "reach_card"})
     counts = ("attempts", "delivered", "failed_attempts", "failed_channels")
-    rows = rows.mutate(**{name: rows[name].fill_null(0).cast("int64") for name in counts})
+    rows = rows.mutate(**{name: rows[name].fill_null(0) for name in counts})
     rows = rows.mutate(obstacle=_obstacle(rows, jakarta_day(moment.as_of.as_scalar())))
     proof = ibis.cases(
         (rows.obstacle.notnull(), no_text()),

@@ -131,7 +131,7 @@ def _with_order(rows: ir.Table, orders: ir.Table, spent: ir.Table, *, benefit: i
 
 def _of_order(rows: ir.Table) -> dict[str, ir.Value]:
     """Say of a benefit what its payment says."""
-    office = [str(reason) for reason in MENDED_BY_OFFICE]
+    office = sorted(str(reason) for reason in MENDED_BY_OFFICE)
     move = ibis.cases(
         (rows.order_state == text(State.PAID), text(Move.NONE)),
         (rows.has_ended & ~rows.order_reason.isin(office).fill_null(False), text(Move.PARTICIPANT)),

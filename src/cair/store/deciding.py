@@ -139,10 +139,7 @@ class _InParts:
         for step in self._of("CARDS"):
             if step.kept and step.name in self._later("CARDS"):
                 self._engine.execute(f"DROP TABLE IF EXISTS {step.name}")
-                files = f"{self._folder}/{step.name}/*/*.parquet"
-                self._engine.execute(
-                    f"CREATE OR REPLACE TEMP VIEW {step.name} AS FROM read_parquet('{files}', hive_partitioning = false)"
-                )
+                self._show(step.name, "part=*")
 
     def _later(self, stage: str) -> set[str]:
         """Names of the tables of a stage that later stages, or the caller, look at."""
@@ -169,6 +166,18 @@ class _InParts:
             f"COPY (SELECT *, {bucket} AS part FROM {source}) TO '{target}' (FORMAT parquet, COMPRESSION lz4, "
             f"PARTITION_BY (part), OVERWRITE_OR_IGNORE, FILENAME_PATTERN '{name}-{{i}}')"
         )
+        self._engine.execute(f"COPY (SELECT * FROM {source} LIMIT 0) TO '{target}/none.parquet' (FORMAT parquet)")
+
+    def _show(self, name: str, *parts: str) -> None:
+        """Let a step's name stand for what was stored of it in some parts, which may be nothing."""
+        folder = self._folder / name
+        found = [path for part in parts for path in sorted(folder.glob(f"{part}/*.parquet"))] or [
+            folder / "none.parquet"
+        ]
+        files = ", ".join(f"'{path}'" for path in found)
+        self._engine.execute(
+            f"CREATE OR REPLACE TEMP VIEW {name} AS FROM read_parquet([{files}], hive_partitioning = false)"
+        )
 
     def _route(self, stage: str, bucket_of: Callable[[str, int], str], buckets: list[int]) -> None:
         """Let the steps of a stage see, of what earlier stages stored, the rows of their buckets alone."""
@@ -177,17 +186,14 @@ class _InParts:
                 continue
             if step.stage == "FIRST" and stage == "CARDS" and step.kept:
                 self._route_table(step, bucket_of, buckets)
-            elif step.stage in ("CARDS", "SHARED") and stage == "CODES":
-                files = ", ".join(f"'{self._folder}/{step.name}/part={bucket}/*.parquet'" for bucket in buckets)
-                self._engine.execute(
-                    f"CREATE OR REPLACE TEMP VIEW {step.name} AS FROM read_parquet([{files}], hive_partitioning = false)"
-                )
+            elif step.stage in ("CARDS", "SHARED") and stage == "CODES" and (self._folder / step.name).exists():
+                self._show(step.name, *(f"part={bucket}" for bucket in buckets))
 
     def _route_table(self, step: CompiledStep, bucket_of: Callable[[str, int], str], buckets: list[int]) -> None:
         whole = f"{step.name}_whole"
-        known = self._engine.execute(
-            "SELECT count(*) FROM duckdb_tables() WHERE table_name = ?", [whole]
-        ).fetchall()[0][0]
+        known = self._engine.execute("SELECT count(*) FROM duckdb_tables() WHERE table_name = ?", [whole]).fetchall()[
+            0
+        ][0]
         if not known:
             self._engine.execute(f"ALTER TABLE {step.name} RENAME TO {whole}")
         wanted = ", ".join(map(str, buckets))
@@ -195,5 +201,3 @@ class _InParts:
             f"CREATE OR REPLACE TEMP VIEW {step.name} AS FROM {whole} "
             f"WHERE {bucket_of(step.route, self._buckets)} IN ({wanted})"
         )
-
-
