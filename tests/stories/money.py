@@ -1,9 +1,12 @@
 """A small programme for stories about money: appointed people who finished, their accounts, staff, a bank in process."""
 
+import atexit
 import json
+import shutil
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
@@ -121,11 +124,29 @@ def people_rows(people: int, partner_of: list[str]) -> dict[tuple[str, str], lis
     return rows
 
 
+_MADE: dict[tuple[int, tuple[str, ...], int], tuple[Path, Programme]] = {}
+
+
 @contextmanager
 def programme(
     home: Path, folder: Path, *, people: int, partners: list[str], money: int = 10**10
 ) -> Iterator[Programme]:
+    """Open a home with people who are due, staff, and an appropriation; made once, then copied."""
+    key = people, tuple(partners), money
+    if key not in _MADE:
+        pattern = Path(tempfile.mkdtemp(prefix="programme-"))
+        atexit.register(shutil.rmtree, pattern, ignore_errors=True)
+        _MADE[key] = pattern, _make(pattern, people, partners, money)
+    pattern, made = _MADE[key]
+    shutil.copytree(pattern / "home", home)
     folder.mkdir(parents=True, exist_ok=True)
+    with open_office(Configuration(home, home / "keys"), announce=quiet) as office:
+        yield replace(made, office=office, folder=folder)
+
+
+def _make(pattern: Path, people: int, partners: list[str], money: int) -> Programme:
+    home, folder = pattern / "home", pattern / "files"
+    folder.mkdir()
     with open_office(Configuration(home, home / "keys"), announce=quiet) as office:
         made = Programme(office, folder)
         for (feed, partner), rows in people_rows(people, partners).items():
@@ -136,10 +157,22 @@ def programme(
         give_money(office, document="DIPA-1", line=LINE, purpose=Purpose.INCENTIVES, amount_idr=money,
                    by=made.staff["Citra"], now=made.now)  # fmt: skip
         made.reconcile()
-        rails = home / "rails"
-        rails.mkdir(exist_ok=True)
-        (rails / "iso20022.toml").write_text(SETTINGS)
-        yield made
+    rails = home / "rails"
+    rails.mkdir(exist_ok=True)
+    (rails / "iso20022.toml").write_text(SETTINGS)
+    return made
+
+
+def release_some(office: Programme, people: int) -> list[int]:
+    """Release the next few who are due: as much money as that is appropriated, and no more. Give who they are."""
+    office.pass_(minutes=1)
+    give_money(office.office, document=f"D-{office.now.isoformat()}", line=LINE, purpose=Purpose.INCENTIVES,
+               amount_idr=people * 600_000, by=office.staff["Citra"], now=office.now)  # fmt: skip
+    released, _ = office.release()
+    assert released.items == people
+    with office.office.database.connect() as connection:
+        sql = "SELECT card_number FROM payment_order WHERE release = %s ORDER BY card_number"
+        return [row[0] - int(card(0)) for row in connection.execute(sql, [released.number]).fetchall()]
 
 
 def open_bank(folder: Path, now: datetime) -> Bank:

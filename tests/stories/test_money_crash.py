@@ -16,11 +16,9 @@ from pathlib import Path
 import pytest
 
 from cair.channels.bank_sandbox.partners import set_up
-from cair.journeys.release_incentives import give_money
 from cair.journeys.verify import money_holds
-from cair.ledger.chart import Purpose
 from tests.channels.snap.conftest import Sandbox
-from tests.stories.money import LINE, Programme, account, programme
+from tests.stories.money import Programme, account, programme, release_some
 
 PARTNER = "dompet-pandan"
 PEOPLE = 6
@@ -91,14 +89,6 @@ class Killed:
         with self.office.office.database.connect() as connection:
             rows = connection.execute("SELECT DISTINCT order_ref, amount_idr FROM payment_order").fetchall()
         return dict(rows)
-
-
-def release_some(office: Programme, people: int) -> None:
-    """Release the next few who are due: as much money as that is appropriated, and no more."""
-    office.pass_(minutes=1)
-    give_money(office.office, document=f"D-{office.now:%d%H%M}", line=LINE, purpose=Purpose.INCENTIVES,
-               amount_idr=people * 600_000, by=office.staff["Citra"], now=office.now)  # fmt: skip
-    assert office.release()[0].items == people
 
 
 def test_nobody_is_paid_twice_or_lost_wherever_a_worker_is_killed(tmp_path: Path, bank: Sandbox) -> None:

@@ -20,6 +20,7 @@ from cair.channels.payments.steps import Call, Deed, next_deed
 from cair.kernel.identity import Secret
 from cair.kernel.remedies import BankReason
 from cair.rules.names import NameVerdict, compare_names
+from cair.store.database import UnableToUseDatabase
 from cair.store.office import Office
 from cair.store.payees import participants, with_payees
 from cair.store.records.calls import CallOnRecord, CallOrder, calls_of, claim_ready
@@ -154,7 +155,10 @@ class Worker:
         try:
             with self.office.database.connect() as connection:
                 numbers = add_sendings(connection, pa.table(columns, schema=SENDINGS), now=now).to_pylist()
-        except UnableToSend:
+        except (UnableToSend, UnableToUseDatabase) as error:
+            # Whoever took the order over has made the next call already, under the very name this one would have.
+            if isinstance(error, UnableToUseDatabase) and error.constraint != "sending_external_id":
+                raise
             self.counts["TAKEN_OVER"] += len(ready)
             self.stopped = "taken over"
             return
