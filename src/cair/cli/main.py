@@ -8,6 +8,7 @@ import typer
 
 from cair.cli import decisions, evidence, holds, money, outreach, population, revoke, sandbox, setup
 from cair.cli.terminal import UsageError, end
+from cair.store.database import without_values
 
 app = typer.Typer(
     name="cair",
@@ -36,7 +37,8 @@ def main() -> None:
     """Run a command: 0 when it did its work, 1 when it could not, 2 on bad usage. No traceback reaches a user."""
     as_json = "--json" in sys.argv
     try:
-        app()
+        with without_values():
+            app()
     except UsageError as error:
         end(2, str(error), as_json=as_json)
     except KeyboardInterrupt:

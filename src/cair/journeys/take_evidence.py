@@ -19,7 +19,7 @@ from cair.store.locks import alone
 from cair.store.office import Office
 from cair.store.queries.intake import intake_so_far
 from cair.store.records.evidence import EvidenceWriter, evidence_writer
-from cair.store.records.raw_files import keep_file
+from cair.store.records.raw_files import clear_unfinished, keep_file
 from cair.store.records.reading import LineReader, Origin, ReadLines
 from cair.store.vault import Kept
 
@@ -97,6 +97,7 @@ def take_files(
     taken = _Taken(sizes, progress)
     with alone(office.database, "intake"), session_without_spills() as engine:
         check_receipt(office, received_at, now=now)
+        clear_unfinished(office.home)
         first = intake_so_far(office.database).last_number + 1
         reading = _Reading(office, LineReader(engine.cursor(), office.vault), received_at)
         with (

@@ -19,6 +19,14 @@ OLDEST = 140000
 DEFAULTS = {"application_name": "cair", "connect_timeout": "10"}
 
 
+_REMEDIES = {
+    "53100": " Its disk is full. Make room and give the same command again.",
+    "57P": " It was stopped or lost. Give the same command again; what was done stays done.",
+    "08": " The connection was lost. Give the same command again; what was done stays done.",
+}
+"""What to do, by the beginning of PostgreSQL's code."""
+
+
 class UnableToReachDatabase(Exception):
     """The database does not answer, or is none for us; the message says why and what to do, without the password."""
 
@@ -34,7 +42,8 @@ class UnableToUseDatabase(Exception):
         told = f"The database refused: {kind} ({sqlstate or 'no code'})"
         told += f", constraint {constraint}" if constraint else ""
         told += f", table {table}" if table else ""
-        super().__init__(f"{told}.")
+        remedy = next((text for start, text in _REMEDIES.items() if sqlstate.startswith(start)), "")
+        super().__init__(f"{told}.{remedy}")
 
 
 @dataclass(frozen=True)
