@@ -9,6 +9,7 @@ from ibis.expr import operations as ops
 
 from cair.rules import intake, reconciliation
 from cair.rules.tables import FEEDS, REVISION
+from cair.store.compile_few import steps_of_few
 
 FOLDER = Path(__file__).parent / "sql"
 _NOTE = "-- Compiled from cair.rules by `make sql`: change the rules, not this file.\n"
@@ -46,6 +47,7 @@ def _outcomes() -> str:
 def compiled_files() -> Iterator[tuple[str, str]]:
     """Give the name and the content of every compiled file."""
     yield "reconciliation.sql", _decision()
+    yield "reconciliation.sqlite.sql", _NOTE + "".join(steps_of_few())
     yield "intake/outcomes.sql", f"{_NOTE}{_outcomes()};\n"
     for feed in FEEDS:
         yield f"intake/{feed}.sql", f"{_NOTE}{_reading(feed)};\n"

@@ -9,7 +9,7 @@ import pyarrow as pa
 from cair.store.database import without_values
 from cair.store.deciding import decided_on_segments
 from cair.store.engine import session
-from cair.store.few import FewPeople
+from cair.store.few import few_people
 from cair.store.office import Office
 from cair.store.records.decisions import DECIDED, changed_select, keep_newest
 from cair.store.segments import Segments
@@ -72,13 +72,17 @@ def appointed(engine: duckdb.DuckDBPyConnection, segments: Segments) -> int:
 
 def decide_some(office: Office, cards: list[int], as_of: int, *, until: int) -> tuple[int, pa.Table, list[str]]:
     """Decide some people on their facts fetched by key; give how many, what differs, and what is wrong."""
-    with session(office.home, threads=1) as engine, office.database.connect() as facts:
-        few = FewPeople(facts, engine)
+    with (
+        session(office.home, threads=1) as engine,
+        office.database.connect(autocommit=True) as facts,
+        few_people(facts, engine) as few,
+    ):
         engine.execute(f"CREATE TEMP TABLE decided AS SELECT * FROM ({_empty_decided()}) WHERE false")
         people = 0
         for start in range(0, len(cards), PART):
             part = cards[start : start + PART]
             few.decide(part, as_of, "decisions", until=until)
+            few.hand_over("decisions", "appointments_now")
             engine.register("asked", pa.table({"card_number": pa.array(part, pa.int64())}))
             engine.execute(f"INSERT INTO decided SELECT * FROM ({DECIDED}) SEMI JOIN asked USING (card_number)")
             found = engine.execute("SELECT count(*) FROM appointments_now SEMI JOIN asked USING (card_number)")
