@@ -60,7 +60,7 @@ class Killed:
             str(self.bank.folder),
         ]
         done = subprocess.run(
-            [*command, str(deadly), str(self.minutes)], cwd=ROOT, capture_output=True, text=True, timeout=120, check=False,
+            [*command, str(deadly), str(self.minutes)], cwd=ROOT, capture_output=True, text=True, timeout=600, check=False,
             env={**os.environ, "PYTHONPATH": f"{ROOT / 'src'}{os.pathsep}{ROOT}"},
         )  # fmt: skip
         if done.returncode == -9:
