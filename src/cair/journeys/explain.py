@@ -61,6 +61,7 @@ def tell(teller: Storyteller, card_number: str, as_of: datetime, *, lang: Langua
         "accounts": rows["accounts"],
         "holds": rows["holds"],
         "purchases": rows["purchases"],
+        "payments": rows["payments"],
         "reach": _reach(rows, lang),
     }
 

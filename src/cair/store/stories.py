@@ -13,6 +13,7 @@ from cair.store.database import without_values
 from cair.store.engine import session
 from cair.store.few import FewPeople, few_people
 from cair.store.office import Office
+from cair.store.queries.payment_story import payments_of, stand_where_paid
 
 Rows = list[dict[str, Any]]
 HOLD_OUT_PERCENT = 5
@@ -126,12 +127,15 @@ class Storyteller:
         self._few.decide([card_number], as_of, "decisions", "breaks", "reach")
         rows = {subject: self._rows(reading, card_number) for subject, reading in _READINGS.items()}
         rows["moment"] = [{"as_of": instant_text(as_of)}]
+        rows["payments"] = payments_of(self._connection, card_number, as_of)
         for decision in rows["decision"]:
             decision["order_ref"] = None
         for training in rows["training"]:
             training["course_title"] = self._title(training["course_code"])
         for account in rows["accounts"]:
             account["linked"] = bool(account["linked"])  # nobody's, where no account is linked
+        for decision in rows["decision"]:
+            stand_where_paid(decision, rows["payments"], rows["accounts"])
         for purchase in rows["purchases"]:
             purchase["status"] = "SUCCESS" if purchase["status"] is None else "VOID"
         for reached in rows["reach"]:

@@ -169,7 +169,9 @@ _JUDGED = """
         SELECT order_ref, attempt, min(begun_at) AS begun_at FROM sending JOIN asked USING (order_ref, attempt)
         WHERE kind = 'SEND' GROUP BY order_ref, attempt
     ), matched AS (
-        SELECT came.line, came.order_ref, came.attempt, came.reason, came.booked_on, ordered.order_ref IS NOT NULL AS known,
+        SELECT came.line, came.order_ref, came.attempt, came.reason, ordered.order_ref IS NOT NULL AS known,
+               CASE WHEN came.booked_on = ((sent.begun_at AT TIME ZONE 'UTC') + interval '7 hours')::date THEN sent.begun_at
+                    ELSE (came.booked_on::timestamp - interval '7 hours') AT TIME ZONE 'UTC' END AS booked_at,
                CASE WHEN came.whole IS NOT NULL THEN 'WHOLE'
                     WHEN came.is_fee THEN 'FEE'
                     WHEN came.trouble IS NOT NULL THEN came.trouble
@@ -198,11 +200,12 @@ _JUDGED = """
                               CASE bucket WHEN 'LATE' THEN 'PAID' ELSE bucket END ORDER BY matched.line) AS nth
     FROM matched LEFT JOIN settled ON (settled.order_ref, settled.attempt) = (matched.order_ref, matched.attempt)
 """
-# A day of booking stands for its first instant in Jakarta; a line without one counts from when it came.
+# A day of booking stands for its first instant in Jakarta, on the day of sending for that of sending; a line without
+# one counts from when it came.
 _OUTCOMES = """
     SELECT order_ref, attempt, CASE bucket WHEN 'LATE' THEN 'PAID' ELSE bucket END,
            CASE WHEN bucket IN ('FAILED', 'RETURNED') THEN coalesce(reason, 'OTHER') END,
-           coalesce((booked_on::timestamp - interval '7 hours') AT TIME ZONE 'UTC', %s), %s || line
+           coalesce(booked_at, %s), %s || line
     FROM judged
     WHERE bucket IN ('PAID', 'LATE', 'FAILED', 'RETURNED') AND nth = 1
       AND NOT (bucket IN ('PAID', 'LATE') AND paid_before) AND NOT (bucket = 'RETURNED' AND returned_before)
