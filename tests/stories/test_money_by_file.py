@@ -3,19 +3,23 @@
 import csv
 from collections import Counter
 from collections.abc import Iterator
-from datetime import date
+from datetime import date, timedelta
 from pathlib import Path
 
 import pytest
 
 from cair.channels.bank_sandbox.bank import Bank
 from cair.channels.bank_sandbox.files import carry_out, write_statement_of
+from cair.channels.payments.iso20022.payments_in import read_payments
+from cair.channels.payments.iso20022.statement_out import StatementHead, write_statement
+from cair.channels.payments.settlement import Direction, SettlementLine, Status
 from cair.journeys.export_rows import export_rows
 from cair.journeys.pay import pay_now
 from cair.journeys.release_incentives import approve_release, give_money, run_release
 from cair.journeys.settle import settle_paths
 from cair.journeys.verify import money_holds
 from cair.kernel.days import date_of, day_number
+from cair.kernel.identity import Secret
 from cair.ledger.chart import Purpose
 from cair.rules.tranches import months_after
 from cair.store.records.releases import UnableToApprove, UnableToPlan, UnableToRun
@@ -216,3 +220,45 @@ def test_the_last_day_of_a_short_month() -> None:
     days = [day_number(date(2020, 1, 31)), day_number(date(2021, 1, 31)), day_number(date(2020, 7, 1))]
     after = [[date_of(int(day)).isoformat() for day in months_after(days, n)] for n in (1, 2)]
     assert after == [["2020-02-29", "2021-02-28", "2020-08-01"], ["2020-03-31", "2021-03-31", "2020-09-01"]]
+
+
+def test_a_statement_with_every_defect_is_bucketed_line_by_line(office: Programme, tmp_path: Path) -> None:
+    office.release()
+    with pay(office)[0].open("rb") as stream:
+        orders = list(read_payments(stream))
+    references = [str(order.end_to_end_id) for order in orders]
+    office.pass_(hours=1)
+
+    def line(reference: str | None, **more: object) -> SettlementLine:
+        plain: dict[str, object] = {"amount": 600_000, "currency": "IDR", "direction": Direction.DEBIT,
+                                    "status": Status.BOOKED, "booked_on": jakarta_date(office.now)}  # fmt: skip
+        return SettlementLine(end_to_end_id=reference, **{**plain, **more})  # type: ignore[arg-type]
+
+    told = [
+        line(references[0]),
+        line(references[0]),
+        line(references[1], amount=600_001),
+        line(references[2], account=Secret("account", "123")),
+        line(references[3], booked_on=jakarta_date(office.now) + timedelta(days=4)),
+        line("CA0-1"),
+        line("somebody else's"),
+        line(None, amount=2_500, transaction_code="PMNT/ICDT/CHRG"),
+        line(references[4], direction=Direction.CREDIT, status=Status.RETURNED, reason_code="AC04"),
+        line(references[5], amount=3 * 2**31),
+    ]
+    path = tmp_path / "bank-rotan.1.camt.053.xml"
+    head = StatementHead(statement_id="S1", account="9000000001", day=jakarta_date(office.now), created_at=office.now,
+                         opening_balance=10**12)  # fmt: skip
+    with path.open("wb") as out:
+        write_statement(told, out, head=head)
+    office.pass_(days=5)
+    assert settle(office, path)[path.name] == {
+        "PAID": 1, "DUPLICATE": 1, "WRONG_AMOUNT": 2, "WRONG_ACCOUNT": 1, "LATE": 1, "UNKNOWN": 1,
+        "FOREIGN_REFERENCE": 1, "FEE": 1, "TOO_EARLY": 1,
+    }  # fmt: skip
+    assert counted(office) == {"PAID": 2, "SENT": PEOPLE - 2}
+    bomb = tmp_path / "bomb.xml"
+    bomb.write_text('<?xml version="1.0"?><!DOCTYPE a [<!ENTITY b "c">]><a>&b;</a>')
+    document = settle_paths(office.office, [bomb], partner="", rails=tmp_path, now=office.now, announce=quiet)
+    assert document["files"][0]["refused"] == "DOCTYPE"  # type: ignore[index]
+    assert money_holds(office.office).holds, money_holds(office.office).told

@@ -146,14 +146,14 @@ def _by_call(office: Office, bank: Bank, configuration: Configuration, now: date
     )
     write_client_profiles(office.home / BANK, configuration, base_url="http://bank.invalid")
     profile, keys = read_profile(office.home / BANK / "partners" / CALLED / "profile.toml")
-    transport = httpx.WSGITransport(app=Application(bank, ""))  # type: ignore[arg-type]
+    transport = httpx.WSGITransport(app=Application(bank, ""))
     ticks = iter(range(10**9))
     with SnapRail(profile, keys, transport=transport) as rail:
         worker = Worker(
             office, rail, profile, lambda: now + timedelta(milliseconds=next(ticks)), lambda _: None, most=BY_CALL
         )
         worker.run(announce)
-    return orders.num_rows
+    return len(names)
 
 
 def _by_file(

@@ -273,7 +273,7 @@ def pay_by_call(
     announce: Announce,
 ) -> list[dict[str, object]]:
     """Pay all orders of SNAP partners that can be paid now; stop it at any instant and start it again."""
-    told = []
+    told: list[dict[str, object]] = []
     for name, (profile, keys) in partners.items():
         with SnapRail(profile, keys) as rail:
             worker = Worker(office, rail, profile, clock, wait, patience=patience)

@@ -131,7 +131,7 @@ def _write(office: Office, rail: FileRailOf, file: PaymentFile, *, now: datetime
     unfinished = folder / f".{path.name}.{os.getpid()}"
     with office.database.connect() as connection:
         lines = put_in_file(connection, partner=file.partner, rail=rail.name, file_ref=file.file_ref, limit=1, now=now)
-        transfers = _transfers(lines, with_payees(connection, office.vault, lines), file)
+        transfers = _transfers(with_payees(connection, office.vault, lines), file)
         try:
             with unfinished.open("xb") as out:
                 written = rail.write(transfers, out, file.file_ref, file.begun_at)
@@ -144,12 +144,17 @@ def _write(office: Office, rail: FileRailOf, file: PaymentFile, *, now: datetime
         finally:
             unfinished.unlink(missing_ok=True)
         sync_folder(folder)
-        facts = {"sha256": written.sha256, "payments": written.count, "amount_idr": written.total, "rail": rail.name}
+        facts: dict[str, str | int] = {
+            "sha256": written.sha256,
+            "payments": written.count,
+            "amount_idr": written.total,
+            "rail": rail.name,
+        }
         add_audit(connection, act=WRITTEN, actor="", roles=[], at=now, subject=file.file_ref, facts=facts)
     return SentFile(path, file.file_ref, file.partner, written.count, written.total, written.sha256)
 
 
-def _transfers(lines: pa.Table, parts: Iterator[pa.Table], file: PaymentFile) -> Iterator[pa.RecordBatch]:
+def _transfers(parts: Iterator[pa.Table], file: PaymentFile) -> Iterator[pa.RecordBatch]:
     day = _day(file.begun_at)
     for part in parts:
         size = part.num_rows
