@@ -60,6 +60,7 @@ def reconcile(
 ) -> None:
     """Decide; without --as-of, store what changed."""
     from cair.journeys.reconcile import look_back, reconcile_now
+    from cair.journeys.settle import apply_results
 
     if engine is Engine.SPARK:
         raise UsageError(
@@ -71,6 +72,8 @@ def reconcile(
             document = look_back(opened, moment, announce=told)
         else:
             document = reconcile_now(opened, now(), full=full, announce=told).document()
+            if booked := apply_results(opened, now()):
+                document["results"] = booked
     if as_json:
         show_json(document)
         return

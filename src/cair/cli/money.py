@@ -189,6 +189,19 @@ def end_release(
     _show({"release": number, "ended": how.name}, as_json=as_json)
 
 
+@release.command("otherwise")
+def otherwise(as_json: AsJson = False) -> None:
+    """List orders in force that would be decided otherwise now, sent or not."""
+    from cair.journeys.release_incentives import orders_decided_otherwise
+
+    with office() as opened:
+        rows = orders_decided_otherwise(opened)
+    if as_json:
+        show_json({"decided_otherwise_now": rows})
+    else:
+        _table(rows)
+
+
 @release.command("list")
 def show(as_json: AsJson = False) -> None:
     """List releases, the newest first, with approvals and end."""

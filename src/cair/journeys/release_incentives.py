@@ -11,7 +11,7 @@ from cair.programme.reader import rulebooks
 from cair.rules.release import Role
 from cair.store.due import due_benefits
 from cair.store.office import Office
-from cair.store.queries.releases import Release, no_longer_due, read_items, releases
+from cair.store.queries.releases import Release, decided_otherwise, no_longer_due, read_items, releases
 from cair.store.records import releases as records
 from cair.store.records.ledger import appropriate
 from cair.store.records.releases import UnableToPlan, Wishes
@@ -98,6 +98,12 @@ def decided_otherwise_now(office: Office, number: int) -> list[Otherwise]:
     """Give those on the list of a release whose newest stored decision is another one."""
     with office.database.connect() as connection:
         return [Otherwise(*row) for row in no_longer_due(connection, number)]
+
+
+def orders_decided_otherwise(office: Office) -> list[dict[str, object]]:
+    """Give orders in force that nothing would be due for by the newest stored decisions, released or sent."""
+    names = ("order_ref", "attempt", "reason", "state")
+    return [dict(zip(names, row, strict=True)) for row in decided_otherwise(office.database)]
 
 
 def sample_of(office: Office, number: int) -> list[dict[str, object]]:
