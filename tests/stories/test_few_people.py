@@ -82,7 +82,7 @@ def test_adversary(seed: int, tmp_path: Path) -> None:
         assert compare(office, json.loads((folder / "plan.json").read_text())["as_ofs"])
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", NAMES if len(SEEDS) > 1 else NAMES[:1])
 def test_conformance(name: str, tmp_path: Path) -> None:
     folder = laid_out(FOLDERS / name, tmp_path / "folder")
     with fresh_office(tmp_path / "home") as office:
