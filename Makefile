@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 LOCK := requirements/develop.txt
 
-.PHONY: help setup demo test lint sql docs bench bench-large lock clean
+.PHONY: help setup demo test torture lint sql docs bench bench-large lock clean
 
 help:  ## Say what each target does
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
