@@ -10,11 +10,13 @@ import pytest
 
 from cair.channels.bank_sandbox.bank import Bank
 from cair.channels.bank_sandbox.files import carry_out, write_statement_of
+from cair.channels.payments.configured import iso_settings
 from cair.channels.payments.iso20022.payments_in import read_payments
 from cair.channels.payments.iso20022.statement_out import StatementHead, write_statement
 from cair.channels.payments.settlement import Direction, SettlementLine, Status
 from cair.journeys.export_rows import export_rows
 from cair.journeys.pay import pay_now
+from cair.journeys.pay_by_file import _record, iso20022_rail
 from cair.journeys.release_incentives import approve_release, give_money, run_release
 from cair.journeys.settle import settle_paths
 from cair.journeys.verify import money_holds
@@ -136,6 +138,27 @@ def test_what_came_back_is_returned_and_due_again(office: Programme, bank: Bank,
     office.link(3, BANK, revision=2)  # the same account, looked at again
     assert states(office)[3] == ("DUE", "")
     assert money_holds(office.office).holds, money_holds(office.office).told
+
+
+def test_an_account_no_bank_can_take_stops_nobody_else(office: Programme) -> None:
+    office.link(2, BANK, "rekening / 77")
+    assert states(office)[2] == ("DUE", "")
+    office.release()
+    assert len(pay(office)) == 1
+    assert states(office)[2] == ("FAILED", "ACCOUNT_NOT_FOUND")
+    assert counted(office) == {"SENT": PEOPLE - 1, "FAILED": 1}
+
+
+def test_a_file_that_was_begun_is_finished_and_nobody_is_in_two(office: Programme) -> None:
+    office.release()
+    rail = iso20022_rail(iso_settings(office.office.home / "rails"))
+    begun = _record(office.office, rail, BANK, now=office.now)  # stopped before it is written
+    assert begun is not None
+    office.pass_(hours=1)
+    paths = pay(office)
+    assert [path.name.split(".")[1] for path in paths] == [begun.file_ref]
+    assert paths[0].read_text().count("<CdtTrfTxInf>") == PEOPLE
+    assert pay(office) == []
 
 
 def test_nobody_approves_alone_and_any_change_voids(office: Programme) -> None:

@@ -16,14 +16,16 @@ from cair.channels.payments.csv.mapping import BankForm
 from cair.channels.payments.ink import Written
 from cair.channels.payments.iso20022.payments_out import PaymentsHead, write_payments
 from cair.channels.payments.rail import payment_reference
-from cair.channels.payments.transfers import TRANSFERS
+from cair.channels.payments.transfers import TRANSFERS, Unwritable, judge_transfers
 from cair.kernel.days import JAKARTA
+from cair.kernel.remedies import BankReason
+from cair.kernel.states import State
 from cair.store.office import Office
 from cair.store.payees import with_payees
 from cair.store.private_files import own_folder, sync_folder
 from cair.store.queries.payment_files import WRITTEN, PaymentFile, partners_to_pay, unfinished_files
 from cair.store.records.audit import add_audit
-from cair.store.records.payments import put_in_file
+from cair.store.records.payments import OUTCOMES, add_outcomes, put_in_file
 
 Announce = Callable[[str, int, int], None]
 MOST_IN_A_FILE = 500_000
@@ -115,13 +117,39 @@ def pay_by_file(
 
 
 def _record(office: Office, rail: FileRailOf, partner: str, *, now: datetime) -> PaymentFile | None:
-    """Put the next orders of a partner on record as lines of a new file."""
-    file_ref = f"{_day(now):%Y%m%d}-{secrets.token_hex(6)}"
-    with office.database.connect() as connection:
-        lines = put_in_file(
-            connection, partner=partner, rail=rail.name, file_ref=file_ref, limit=MOST_IN_A_FILE, now=now
-        )
-    return PaymentFile(file_ref, partner, now) if lines.num_rows else None
+    """Put the next orders of a partner on record as lines of a new file; those no bank can take end as failed."""
+    while True:
+        file = PaymentFile(f"{_day(now):%Y%m%d}-{secrets.token_hex(6)}", partner, now)
+        with office.database.connect() as connection:
+            lines = put_in_file(
+                connection, partner=partner, rail=rail.name, file_ref=file.file_ref, limit=MOST_IN_A_FILE, now=now
+            )
+            unwritable = _unwritable(_transfers(with_payees(connection, office.vault, lines), file))
+            if not unwritable:
+                return file if lines.num_rows else None
+            connection.rollback()
+            add_outcomes(connection, _failed(unwritable, now), now=now)
+
+
+def _unwritable(transfers: Iterator[pa.RecordBatch]) -> list[tuple[str, str]]:
+    """Give reference and reason of the orders whose account or name no bank can take."""
+    found: list[tuple[str, str]] = []
+    for batch in transfers:
+        judged = judge_transfers(batch)
+        if judged.null_count < len(judged):
+            pairs = zip(batch["reference"].to_pylist(), judged.to_pylist(), strict=True)
+            found += [(reference, word) for reference, word in pairs if word]
+    return found
+
+
+def _failed(unwritable: list[tuple[str, str]], now: datetime) -> pa.Table:
+    rows = []
+    for reference, word in unwritable:
+        order_ref, _, attempt = reference.rpartition("-")
+        reason = BankReason.NAME_DIFFERS if word == Unwritable.BAD_NAME else BankReason.ACCOUNT_NOT_FOUND
+        rows.append((order_ref, int(attempt), str(State.FAILED), str(reason), now, f"unwritable {word}"))
+    columns = [pa.array(column, kind.type) for column, kind in zip(zip(*rows, strict=True), OUTCOMES, strict=True)]
+    return pa.table(columns, schema=OUTCOMES)
 
 
 def _write(office: Office, rail: FileRailOf, file: PaymentFile, *, now: datetime) -> SentFile:
