@@ -9,7 +9,7 @@ import duckdb
 import pyarrow as pa
 
 from cair.kernel.days import JAKARTA, date_of, moment_of
-from cair.rules.facts import DECIDING, schema_of
+from cair.rules.reports import DECIDING, schema_of
 from cair.rules.tables import FEEDS, REVISION
 from cair.store.deciding import lay_down_law, run_steps, set_moment
 from cair.store.engine import compiled, steps_for

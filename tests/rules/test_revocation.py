@@ -8,9 +8,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from cair.kernel.days import DAY, day_start
-from cair.rules.facts import schema_of
 from cair.rules.reach import ReachClass
+from cair.rules.reports import schema_of
 from cair.rules.revocation import CHANNELS, Obstacle, Proof
+from cair.store.deciding import set_moment
 from cair.store.engine import decision_steps
 
 CARD, APPOINTED, LAST_DAY = 4_000_000_000_000_001, 18_400, 18_429
@@ -63,8 +64,8 @@ def case(
         "known_rulebook": "semi-bansos-2020", "appointed_on": APPOINTED, "last_buying_day": LAST_DAY,
         "buy_by": LAST_DAY,
     }  # fmt: skip
-    _table(engine, "people", PEOPLE, [stands | person])
-    _table(engine, "moment", {"as_of": "BIGINT"}, [{"as_of": as_of}])
+    _table(engine, "people_ruled", PEOPLE, [stands | person])
+    set_moment(engine, as_of)
     _table(engine, "regions", {"region_code": "VARCHAR"}, [{"region_code": "31.71"}])
     _table(
         engine,

@@ -8,7 +8,6 @@ from importlib.metadata import version
 from importlib.resources import files
 from itertools import islice
 
-import holidays
 import yaml
 
 from cair.kernel.days import date_of, day_number
@@ -105,6 +104,8 @@ def rulebooks_version() -> str:
 @cache
 def days_off() -> frozenset[int]:
     """Give the day numbers of Indonesian public holidays and joint leave (decisions, section 1)."""
+    import holidays  # takes a while, and most commands need no calendar
+
     found = holidays.country_holidays("ID", categories=("public", "government"), years=range(FIRST_YEAR, LAST_YEAR + 1))
     return frozenset(day_number(day) for day in found)
 

@@ -46,7 +46,7 @@ def _move(move: Move) -> ir.Value:
 
 def unknown_card(code: ir.Table) -> Finding:
     """p's card has no appointment."""
-    holds = code.p_known_at.notnull() & code.holder.isnull()
+    holds = code.p_known_at.notnull() & code.appointed_known.isnull()
     return Finding(holds, _move(Move.PLATFORM), code.p_partner, code.p_known_at)
 
 
@@ -132,8 +132,9 @@ def price_above_list(code: ir.Table) -> Finding:
 
 def over_balance(code: ir.Table) -> Finding:
     """The card's purchases up to this one come to more than its training balance."""
-    holds = code.spent_idr > code.training_balance_idr
-    return Finding(holds, _move(Move.PLATFORM), code.p_partner, latest(code.spent_known, code.appointed_known))
+    return Finding(
+        code.over_balance, _move(Move.PLATFORM), code.p_partner, latest(code.spent_known, code.appointed_known)
+    )
 
 
 def before_appointment(code: ir.Table) -> Finding:
@@ -219,10 +220,37 @@ BREAKS: dict[BreakKind, Callable[[ir.Table], Finding]] = {
 NEVER_SET_ASIDE = (BreakKind.DUPLICATE_CODE,)
 
 
+_FROM_OTHERS = {
+    "void_first": "int64",
+    "void_newest": "int64",
+    "lapsed_partner": "string",
+    "named_first": "int64",
+    "named_newest": "int64",
+    "used_first": "int64",
+    "used_newest": "int64",
+    "other_provider_first": "int64",
+    "other_provider_newest": "int64",
+    "other_platform_first": "int64",
+    "other_platform_newest": "int64",
+    "reused_second": "int64",
+    "reused_newest": "int64",
+}
+"""What breaks look at beside p and the sides."""
+
+
+def _any_holds(codes: ir.Table) -> ir.Value:
+    return ibis.or_(*(rule(codes).holds.fill_null(False) for rule in BREAKS.values()))
+
+
+def with_doubt(codes: ir.Table) -> ir.Table:
+    """Add `is_doubted`: whether any break holds of a code as the expected parties tell it, nobody else having spoken."""
+    codes = codes.mutate(**{name: ibis.null(kind) for name, kind in _FROM_OTHERS.items()})
+    return codes.mutate(is_doubted=_any_holds(codes)).drop(*_FROM_OTHERS)
+
+
 def suspects(codes: ir.Table) -> ir.Table:
     """Keep the codes of which any break holds: few."""
-    findings = [rule(codes) for rule in BREAKS.values()]
-    return codes.filter(ibis.or_(*(finding.holds.fill_null(False) for finding in findings)))
+    return codes.filter(_any_holds(codes))
 
 
 def find(suspected: ir.Table, moment: ir.Table) -> ir.Table:

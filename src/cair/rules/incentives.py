@@ -20,7 +20,6 @@ from cair.rules.checks import (
     day_start,
     fails,
     first_failing,
-    jakarta_day,
     latest,
     never,
     no_text,
@@ -81,9 +80,7 @@ def duplicate_person(person: ir.Table) -> Check:
 
 def held(person: ir.Table) -> Check:
     """No hold may cover the person."""
-    return Check(
-        person.hold_ref.isnull(), _move(Move.OWNER), person.hold_since, on(person.hold_until), person.hold_ref
-    )
+    return Check(person.hold_ref.isnull(), _move(Move.OWNER), person.hold_since, on(person.hold_until), person.hold_ref)
 
 
 def not_bought(person: ir.Table) -> Check:
@@ -111,35 +108,35 @@ def not_finished(person: ir.Table) -> Check:
     return Check(passes, _move(Move.PARTICIPANT), person.r_occurred_at, _last_day(person), no_text())
 
 
-def _asked_of_provider(person: ir.Table, passes: ir.Value, since: ir.Value) -> Check:
+def _asked_of_provider(passes: ir.Value, since: ir.Value) -> Check:
     return Check(passes, _move(Move.PROVIDER), since, working_days(1, since), no_text())
 
 
 def attendance_incomplete(person: ir.Table) -> Check:
     """Every session of the course must have an attendance."""
     passes = person.attended.fill_null(0) >= person.sessions.fill_null(1)
-    return _asked_of_provider(person, passes, person.f_known_at)
+    return _asked_of_provider(passes, person.f_known_at)
 
 
 def task_missing(person: ir.Table) -> Check:
     """Every task of the course must be handed in."""
     passes = person.tasks_done.fill_null(0) >= person.tasks.fill_null(1)
-    return _asked_of_provider(person, passes, person.f_known_at)
+    return _asked_of_provider(passes, person.f_known_at)
 
 
 def demonstration_missing(person: ir.Table) -> Check:
     """The skill must be demonstrated."""
-    return _asked_of_provider(person, person.demonstrations > 0, person.f_known_at)
+    return _asked_of_provider(person.demonstrations > 0, person.f_known_at)
 
 
 def post_test_missing(person: ir.Table) -> Check:
     """The post-test must be taken."""
-    return _asked_of_provider(person, person.post_tests > 0, person.f_known_at)
+    return _asked_of_provider(person.post_tests > 0, person.f_known_at)
 
 
 def provider_report_missing(person: ir.Table) -> Check:
     """The provider must report the end."""
-    return _asked_of_provider(person, person.c_known_at.notnull(), person.k_known_at)
+    return _asked_of_provider(person.c_known_at.notnull(), person.k_known_at)
 
 
 def platform_report_missing(person: ir.Table) -> Check:
@@ -150,8 +147,7 @@ def platform_report_missing(person: ir.Table) -> Check:
 
 def certificate_missing(person: ir.Table) -> Check:
     """One of the two reports must carry a certificate number."""
-    passes = person.c_certificate_no.notnull() | person.k_certificate_no.notnull()
-    return _asked_of_provider(person, passes, latest(person.c_known_at, person.k_known_at))
+    return _asked_of_provider(person.is_certified, latest(person.c_known_at, person.k_known_at))
 
 
 def not_rated(person: ir.Table) -> Check:
@@ -184,12 +180,12 @@ def account_not_own(person: ir.Table) -> Check:
 
 def account_not_verified(person: ir.Table) -> Check:
     """The holder's identity must be fully verified."""
-    return _about_account(person, person.account_kyc == text("full"), person.account_known)
+    return _about_account(person, person.account_verified, person.account_known)
 
 
 def account_not_active(person: ir.Table) -> Check:
     """The account must be in use."""
-    return _about_account(person, person.account_status == text("LINKED"), person.account_known)
+    return _about_account(person, person.account_active, person.account_known)
 
 
 CHECKS: dict[Reason, Callable[[ir.Table], Check]] = {
@@ -261,7 +257,7 @@ def rests_on(person: ir.Table) -> ir.Value:
 
 def step_of(person: ir.Table) -> ir.Value:
     """The last step of the ladder that a person has reached (decisions, section 4)."""
-    own = (person.p_invoice_code == person.first_invoice) & (person.p_partner == person.first_platform)
+    own = person.owner_card == person.card_number
     fine = [
         (Step.BOUGHT, own.fill_null(False) & person[passing(Reason.NOT_REDEEMED)]),
         (Step.REDEEMED, person.f_known_at.notnull()),
@@ -339,9 +335,7 @@ def decide(person: ir.Table, terms: ir.Table) -> ir.Table:
 
 def with_training(people: ir.Table, codes: ir.Table, settled: ir.Table) -> ir.Table:
     """Lay the sides of each person's first training beside the person. `settled` has the breaks by code."""
-    columns = {f"code_{name}" if name in people.columns else name: name for name in codes.columns}
-    sides = codes.select(**{new: old for new, old in columns.items() if old != "redeem_code"}, side_code="redeem_code")
-    joined = beside(people, sides, {"first_code": "side_code"})
+    joined = beside(people, codes.rename(side_code="redeem_code"), {"first_code": "side_code"})
     return beside(joined, settled.rename(settled_code="redeem_code"), {"first_code": "settled_code"})
 
 

@@ -10,48 +10,63 @@ from ibis.expr import types as ir
 
 from cair.rules.checks import jakarta_day, text
 from cair.rules.facts import beside, best
+from cair.rules.reports import TOLD
 from cair.rules.tables import PMO
 from cair.rules.trainings import one_per_code, with_course
 
 
-def sold_codes(purchases: ir.Table, offered: ir.Table) -> ir.Table:
+def sold_codes(purchases: ir.Table, several: ir.Table, offered: ir.Table) -> ir.Table:
     """Give one row per redeem code with a purchase in force: p, its course and what repeated sales say."""
-    codes = one_per_code(purchases)
+    codes = one_per_code(purchases, several)
     codes = codes.mutate(bought_on=jakarta_day(codes.occurred_at))
     return with_course(codes, offered)
 
 
-def strays(reports: ir.Table, codes: ir.Table, party: str) -> ir.Table:
-    """Give the reports that do not come from the party expected for their code, or whose code nobody sold."""
-    return reports.anti_join(codes, [reports.redeem_code == codes.redeem_code, reports.partner == codes[party]])
+_BY_PROVIDER, _BY_PLATFORM = ("redemptions", "activities", "completions"), ("confirmations",)
+_USES = ("redemptions", "completions", "confirmations")
 
 
-def stray_instants(stray: Mapping[str, ir.Table]) -> ir.Table:
-    """Give per code the first and newest known_at of its stray reports, by feed: of all of them, of those that use the
-    code, of those that speak as provider, and of those that speak as platform.
+def _about(feed: str) -> dict[str, ir.Value]:
+    return {
+        "uses": ibis.literal(feed in _USES),
+        "provides": ibis.literal(feed in _BY_PROVIDER),
+        "confirms": ibis.literal(feed in _BY_PLATFORM),
+    }
+
+
+def strays(feeds: Mapping[str, ir.Table], codes: ir.Table) -> ir.Table:
+    """Give the reports that do not come from the party expected for their code, or whose code nobody sold.
+
+    Providers redeem, hold and complete trainings; the platform that sold confirms; it or PMO reviews.
+
+    :returns: stray_code, known_at, and whether the report uses the code, speaks as provider, or as platform.
     """
-    uses, provides = ("redemptions", "completions", "confirmations"), ("redemptions", "activities", "completions")
-    every = ibis.union(
-        *(
-            reports.select(
-                "redeem_code",
-                "known_at",
-                uses=ibis.literal(feed in uses),
-                provides=ibis.literal(feed in provides),
-                confirms=ibis.literal(feed == "confirmations"),
-            )
-            for feed, reports in stray.items()
-        )
-    )
-    return every.group_by(stray_code="redeem_code").agg(
-        named_first=every.known_at.min(),
-        named_newest=every.known_at.max(),
-        used_first=every.known_at.min(where=every.uses),
-        used_newest=every.known_at.max(where=every.uses),
-        other_provider_first=every.known_at.min(where=every.provides),
-        other_provider_newest=every.known_at.max(where=every.provides),
-        other_platform_first=every.known_at.min(where=every.confirms),
-        other_platform_newest=every.known_at.max(where=every.confirms),
+    rows = {feed: reports.select(stray_code="redeem_code", stray_partner="partner", known_at="known_at", **_about(feed))
+            for feed, reports in feeds.items()}  # fmt: skip
+    provided = ibis.union(*(rows[feed] for feed in _BY_PROVIDER))
+    by_office = rows["reviews"].filter(rows["reviews"].stray_partner == text(PMO))
+    by_others = rows["reviews"].filter(rows["reviews"].stray_partner != text(PMO))
+    sold = ibis.union(*(rows[feed] for feed in _BY_PLATFORM), by_others)
+    return ibis.union(
+        provided.anti_join(codes, [provided.stray_code == codes.redeem_code, provided.stray_partner == codes.provider]),
+        sold.anti_join(codes, [sold.stray_code == codes.redeem_code, sold.stray_partner == codes.p_partner]),
+        by_office.anti_join(codes, by_office.stray_code == codes.redeem_code),
+    ).drop("stray_partner")
+
+
+def stray_instants(stray: ir.Table) -> ir.Table:
+    """Give per code the first and newest known_at of its stray reports: of all of them, of those that use the code, of
+    those that speak as provider, and of those that speak as platform.
+    """
+    return stray.group_by("stray_code").agg(
+        named_first=stray.known_at.min(),
+        named_newest=stray.known_at.max(),
+        used_first=stray.known_at.min(where=stray.uses),
+        used_newest=stray.known_at.max(where=stray.uses),
+        other_provider_first=stray.known_at.min(where=stray.provides),
+        other_provider_newest=stray.known_at.max(where=stray.provides),
+        other_platform_first=stray.known_at.min(where=stray.confirms),
+        other_platform_newest=stray.known_at.max(where=stray.confirms),
     )
 
 
@@ -72,33 +87,56 @@ def _named(reports: ir.Table, side: str, rank: int) -> ir.Table:
 
 def _take(codes: ir.Table, side: str, ranks: int) -> ir.Table:
     """Take of several candidates for a side the first that is there."""
-    present = [codes[f"{side}{rank}_known_at"].notnull() for rank in range(ranks)]
+    present = [codes[f"{side}{rank}_known_at"].notnull() for rank in range(ranks - 1)]
     chosen = {}
     for name in (*_ALWAYS, *_SIDES[side]):
         candidates = [codes[f"{side}{rank}_{name}"] for rank in range(ranks)]
-        chosen[f"{side}_{name}"] = ibis.cases(*zip(present[:-1], candidates[:-1], strict=True), else_=candidates[-1])
+        cases = zip(present, candidates[:-1], strict=True)
+        chosen[f"{side}_{name}"] = ibis.cases(*cases, else_=candidates[-1]) if present else candidates[0]
     spent = [f"{side}{rank}_{name}" for rank in range(ranks) for name in ("code", *_ALWAYS, *_SIDES[side])]
     return codes.mutate(**chosen).drop(*spent)
 
 
-def with_side(codes: ir.Table, side: str, reports: ir.Table, stray: ir.Table, party: str) -> ir.Table:
+def _others(reports: ir.Table, codes: ir.Table, party: str) -> ir.Table:
+    """Give of each code the smallest (`occurred_at`, partner) of the reports that its expected party did not make."""
+    own = codes.select(own_code="redeem_code", own_party=party)
+    rows = reports.anti_join(own, [reports.redeem_code == own.own_code, reports.partner == own.own_party])
+    return best(rows, per="redeem_code", order=[rows.occurred_at, rows.partner])
+
+
+def with_side(codes: ir.Table, side: str, reports: ir.Table, party: str) -> ir.Table:
     """Add a side: the expected party's report, else the smallest (`occurred_at`, partner)."""
-    own, other = _named(reports, side, 0), best(stray, per="redeem_code", order=[stray.occurred_at, stray.partner])
-    other = _named(other, side, 1)
+    own, other = _named(reports, side, 0), _named(_others(reports, codes, party), side, 1)
     codes = codes.left_join(own, [codes.redeem_code == own[f"{side}0_code"], codes[party] == own[f"{side}0_partner"]])
     codes = codes.left_join(other, codes.redeem_code == other[f"{side}1_code"])
     return _take(codes, side, 2)
 
 
-def with_review(codes: ir.Table, reviews: ir.Table, stray: ir.Table) -> ir.Table:
+def with_review(codes: ir.Table, reviews: ir.Table) -> ir.Table:
     """Add the review: the one from `pmo`, else the platform's, else the smallest (`occurred_at`, partner)."""
     office = _named(reviews.filter(reviews.partner == text(PMO)), "v", 0)
     own = _named(reviews, "v", 1)
-    other = _named(best(stray, per="redeem_code", order=[stray.occurred_at, stray.partner]), "v", 2)
+    other = _named(_others(reviews, codes, "p_partner"), "v", 2)
     codes = codes.left_join(office, codes.redeem_code == office.v0_code)
     codes = codes.left_join(own, [codes.redeem_code == own.v1_code, codes.p_partner == own.v1_partner])
     codes = codes.left_join(other, codes.redeem_code == other.v2_code)
     return _take(codes, "v", 3)
+
+
+def with_expected_side(codes: ir.Table, side: str, reports: ir.Table, party: str) -> ir.Table:
+    """Add a side where nobody but the expected party speaks of a code: most codes."""
+    own = _named(reports, side, 0)
+    codes = codes.left_join(own, [codes.redeem_code == own[f"{side}0_code"], codes[party] == own[f"{side}0_partner"]])
+    return _take(codes, side, 1)
+
+
+def with_expected_review(codes: ir.Table, reviews: ir.Table) -> ir.Table:
+    """Add the review where nobody but `pmo` and the platform reviews: the one from `pmo`, else the platform's."""
+    office = _named(reviews.filter(reviews.partner == text(PMO)), "v", 0)
+    own = _named(reviews.filter(reviews.partner != text(PMO)), "v", 1)
+    codes = codes.left_join(office, codes.redeem_code == office.v0_code)
+    codes = codes.left_join(own, [codes.redeem_code == own.v1_code, codes.p_partner == own.v1_partner])
+    return _take(codes, "v", 2)
 
 
 _PURCHASE = {
@@ -106,17 +144,20 @@ _PURCHASE = {
     "p_course_code": "course_code",
     "p_occurred_at": "occurred_at",
     "p_known_at": "known_at",
-    "p_fingerprint": "fingerprint",
     "p_invoice_code": "invoice_code",
 }
+
+
+def as_sold(codes: ir.Table) -> ir.Table:
+    """Name the columns of p as those of a side."""
+    return codes.rename(_PURCHASE)
 
 
 def every_code(codes: ir.Table, instants: ir.Table, gone: ir.Table) -> ir.Table:
     """Give one row per redeem code that anybody names: those sold, and those that only evidence names.
 
-    `gone` are the reports of purchases that carry no purchase in force (`trainings.lapsed`).
+    `codes` from `as_sold`; `gone` are the reports of purchases that carry no purchase in force (`trainings.lapsed`).
     """
-    codes = codes.rename(_PURCHASE)
     orphans = instants.select(redeem_code="stray_code").anti_join(codes, "redeem_code")
     empty = {name: ibis.null(kind) for name, kind in codes.schema().items() if name != "redeem_code"}
     every = codes.union(orphans.mutate(**empty).select(*codes.columns))
@@ -158,7 +199,9 @@ def reused_certificates(shared: ir.Table, gone: ir.Table, purchases: ir.Table) -
     dead = gone.select("redeem_code").distinct().anti_join(purchases, "redeem_code")
     alive = shared.anti_join(dead, "redeem_code")
     ranked = alive.mutate(
-        seen=ibis.row_number().over(group_by=["partner", "certificate_no"], order_by=[alive.known_at, alive.redeem_code])
+        seen=ibis.row_number().over(
+            group_by=["partner", "certificate_no"], order_by=[alive.known_at, alive.redeem_code]
+        )
     )
     several = ranked.group_by("partner", "certificate_no").agg(
         reused_second=ranked.known_at.max(where=ranked.seen == 1), reused_newest=ranked.known_at.max()
@@ -184,3 +227,45 @@ def with_reused_certificates(codes: ir.Table, reused: ir.Table) -> ir.Table:
         reused,
         {"redeem_code": "reused_code", "c_partner": "reused_partner", "c_certificate_no": "reused_number"},
     )
+
+
+_CODE = (
+    "redeem_code", "owner_card", "p_partner", "p_occurred_at", "p_known_at", "p_fingerprint", "provider", "sessions", "tasks",
+    "course_known", "course_fingerprint", "r_partner", "r_occurred_at", "r_known_at", "r_fingerprint", "c_partner",
+    "c_known_at", "c_fingerprint", "k_known_at", "k_fingerprint", "v_stars", "v_text_length", "v_known_at", "v_fingerprint",
+    "f_known_at", "is_certified",
+    *TOLD,
+)  # fmt: skip
+
+
+def code_in_short(codes: ir.Table, *more: str) -> ir.Table:
+    """Keep of each code what decisions need, and `more`. `owner_card`: the card whose first training p is."""
+    codes = codes.mutate(
+        owner_card=(codes.place == 0).ifelse(codes.card_number, ibis.null("int64")),
+        is_certified=codes.c_certificate_no.notnull() | codes.k_certificate_no.notnull(),
+    )
+    return codes.select(*_CODE, *more)
+
+
+def to_look_at(stray: ir.Table, gone: ir.Table, reused: ir.Table, doubtful: ir.Table) -> ir.Table:
+    """Give the codes of which more is to be said than what the expected parties say: few.
+
+    Named by strays, taken back, with a reused certificate, or with a break already (`doubtful`).
+    """
+    return ibis.union(
+        stray.select(asked_code="stray_code"),
+        gone.select(asked_code="redeem_code"),
+        reused.select(asked_code="reused_code"),
+        doubtful.select(asked_code="redeem_code"),
+    ).distinct()
+
+
+def of_asked(rows: ir.Table, asked: ir.Table) -> ir.Table:
+    """Keep the rows of codes that are looked at."""
+    return rows.semi_join(asked, rows.redeem_code == asked.asked_code)
+
+
+def every_code_in_short(expected: ir.Table, asked: ir.Table, looked_at: ir.Table) -> ir.Table:
+    """Put together the codes as the expected parties tell them, and those that were looked at."""
+    calm = expected.anti_join(asked, expected.redeem_code == asked.asked_code)
+    return calm.select(*_CODE).union(code_in_short(looked_at).select(*_CODE))

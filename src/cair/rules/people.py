@@ -38,22 +38,24 @@ def revocations_by_card(revocations: ir.Table) -> ir.Table:
     return beside(last, history.rename(history_card="card_number"), {"card_number": "history_card"})
 
 
-def linked_accounts(accounts: ir.Table, appointments: ir.Table) -> ir.Table:
+def linked_accounts(accounts: ir.Table, several: ir.Table, appointments: ir.Table) -> ir.Table:
     """Give for each card the account that money would go to.
 
     Per account the newest look counts; unlinked ones drop out; then those that pass the three account checks come
-    first, then the greatest (`checked_at`, partner), then the one taken in first.
+    first, then the greatest (`checked_at`, partner), then the one taken in first. `several`: cards with several reports.
     """
-    single, several = split(accounts, "card_number")
-    newest = best(several, per=["card_number", "partner", "account_ref"], order=[several.checked_at.desc()])
-    single, newest = _against_owner(single, appointments), _against_owner(newest, appointments)
+    single, rows = split(accounts, "card_number", several)
+    newest = best(rows, per=["card_number", "partner", "account_ref"], order=[rows.checked_at.desc()])
+    single, newest = _not_unlinked(single), _against_owner(_not_unlinked(newest), appointments)
     best_of_several = best(
-        newest, per="card_number", order=[newest.unfit, newest.checked_at.desc(), newest.partner.desc(), newest.taken_in]
+        newest,
+        per="card_number",
+        order=[newest.unfit, newest.checked_at.desc(), newest.partner.desc(), newest.taken_in],
     )
-    chosen = single.union(best_of_several)
+    chosen = single.union(best_of_several.drop("unfit"))
     return chosen.select(
         "card_number",
-        "account_own",
+        "holder_nik",
         account_partner="partner",
         account_kyc="kyc",
         account_status="status",
@@ -62,25 +64,35 @@ def linked_accounts(accounts: ir.Table, appointments: ir.Table) -> ir.Table:
     )
 
 
+def _not_unlinked(accounts: ir.Table) -> ir.Table:
+    return accounts.filter(accounts.status != text("UNLINKED"))
+
+
 def _against_owner(accounts: ir.Table, appointments: ir.Table) -> ir.Table:
-    """Keep the accounts that are not unlinked, with whether they are the participant's own and pass all three checks."""
-    kept = accounts.filter(accounts.status != text("UNLINKED"))
-    owners = appointments.select(owner_card="card_number", owner_nik="nik")
-    kept = beside(kept, owners, {"card_number": "owner_card"})
-    kept = kept.mutate(account_own=(kept.holder_nik == kept.owner_nik).fill_null(False)).drop("owner_nik")
-    fit = kept.account_own & (kept.kyc == text("full")) & (kept.status == text("LINKED"))
-    return kept.mutate(unfit=fit.ifelse(0, 1))
+    """Add whether accounts are not the participant's own, or fail another account check: `unfit`."""
+    owners = appointments.semi_join(accounts, "card_number").select(owner_card="card_number", owner_nik="nik")
+    known = beside(accounts, owners, {"card_number": "owner_card"})
+    own = (known.holder_nik == known.owner_nik).fill_null(False)
+    fit = own & (known.kyc == text("full")) & (known.status == text("LINKED"))
+    return known.mutate(unfit=fit.ifelse(0, 1)).drop("owner_nik")
 
 
-def with_law(appointments: ir.Table, rulebooks: ir.Table) -> ir.Table:
+def with_law(people: ir.Table, rulebooks: ir.Table) -> ir.Table:
     """Add the figures of the pinned rulebook; unknown ones are NULL. `ruled_by` names the one that checks run under."""
     law = rulebooks.rename(known_rulebook="rulebook")
-    people = appointments.left_join(law, appointments.rulebook == law.known_rulebook)  # its key tells if it is known
+    people = people.left_join(law, people.rulebook == law.known_rulebook)  # its key tells if it is known
     fallback = default_rulebook()
     return people.mutate(
         ruled_by=people.known_rulebook.fill_null(fallback.name),
         buying_days=people.buying_days.fill_null(fallback.buying_days),
     )
+
+
+def with_deadlines(people: ir.Table, rulebooks: ir.Table) -> ir.Table:
+    """Add the law of each person, and the days it gives: the last buying day, and the one that a restoration moves."""
+    people = with_law(people, rulebooks)
+    last_buying_day = people.appointed_on + people.buying_days - 1
+    return people.mutate(last_buying_day=last_buying_day, buy_by=last_buying_day + people.days_restored.fill_null(0))
 
 
 def holders(appointments: ir.Table, rulebooks: ir.Table) -> ir.Table:
@@ -89,41 +101,32 @@ def holders(appointments: ir.Table, rulebooks: ir.Table) -> ir.Table:
     return people.select("appointed_on", "training_balance_idr", holder="card_number", appointed_known="known_at")
 
 
-def stand(
-    appointments: ir.Table, same: ir.Table, linked: ir.Table, revoked: ir.Table, rulebooks: ir.Table
-) -> ir.Table:
+def stand(appointments: ir.Table, same: ir.Table, linked: ir.Table, revoked: ir.Table) -> ir.Table:
     """Give one row per appointment in force with all that is known of the person. Left joins only: nobody vanishes.
 
     `same` from `same_people`, `linked` from `linked_accounts`, `revoked` from `revocations_by_card`.
     """
-    people = with_law(appointments, rulebooks)
-    people = beside(people, same.rename(same_nik="nik"), {"nik": "same_nik"})
+    people = beside(appointments, same.rename(same_nik="nik"), {"nik": "same_nik"})
     people = beside(people, linked.rename(linked_card="card_number"), {"card_number": "linked_card"})
     people = beside(people, revoked.rename(revoked_card="card_number"), {"card_number": "revoked_card"})
-    last_buying_day = people.appointed_on + people.buying_days - 1
     return people.select(
         "card_number",
         "region_code",
         "wave",
         "appointed_on",
         "rulebook",
-        "known_rulebook",
-        "ruled_by",
-        "training_balance_idr",
-        "tranche_1_idr",
         "first_card",
         "first_known",
         "revocation",
         "revoked_since",
         "restored_known",
-        "account_own",
+        "days_restored",
         "account_partner",
-        "account_kyc",
-        "account_status",
         "account_known",
         "account_fingerprint",
+        account_own=(people.holder_nik == people.nik).fill_null(False),
+        account_verified=people.account_kyc == text("full"),
+        account_active=people.account_status == text("LINKED"),
         appointed_known="known_at",
         appointed_fingerprint="fingerprint",
-        last_buying_day=last_buying_day,
-        buy_by=last_buying_day + people.days_restored.fill_null(0),
     )

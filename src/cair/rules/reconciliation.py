@@ -14,7 +14,9 @@ import ibis
 from ibis.expr import types as ir
 
 from cair.rules import breaks, holds, incentives, matching, measures, people, reach, revocation, trainings, tranches
-from cair.rules.facts import calm, in_force, schemas, winners
+from cair.rules.facts import calm, in_force, shared, winners
+from cair.rules.payments import SCHEMAS as PAYMENTS
+from cair.rules.reports import PRINTS, TOLD, schemas
 
 
 class Stage(Enum):
@@ -31,7 +33,7 @@ class Step:
     """One named table: how it is made of tables before it.
 
     `route` names the column by which rows of a stored step go to the parts of a later stage; without it every part sees
-    all of them.
+    all of them. `spares` are columns of a kept step that no later step computes with: they are only carried along.
     """
 
     name: str
@@ -39,6 +41,7 @@ class Step:
     build: Callable[[SimpleNamespace], ir.Table]
     kept: bool = False
     route: str = ""
+    spares: tuple[str, ...] = ()
 
 
 _EVIDENCE = ("redemptions", "activities", "completions", "confirmations", "reviews")
@@ -57,11 +60,34 @@ def _moving(feed: str) -> tuple[Step, Step]:
     )
 
 
-def _strays(feed: str, party: str) -> Step:
-    def build(t: SimpleNamespace) -> ir.Table:
-        return matching.strays(getattr(t, f"{feed}_now"), t.codes_sold, party)
+def _asked(feed: str) -> Step:
+    """Make the step of a feed's reports on the codes that are looked at."""
+    return Step(
+        f"{feed}_asked", _CODES, lambda t: matching.of_asked(getattr(t, f"{feed}_now"), t.codes_asked), kept=True
+    )
 
-    return Step(f"{feed}_stray", Stage.CODES, build, kept=True)
+
+def _expected(t: SimpleNamespace) -> ir.Table:
+    """Lay the expected parties' sides beside each code sold, and say whether a break shows already."""
+    codes = matching.as_sold(t.codes_sold)
+    codes = matching.with_expected_side(codes, "r", t.redemptions_now, "provider")
+    codes = matching.with_expected_side(codes, "c", t.completions_now, "provider")
+    codes = matching.with_expected_side(codes, "k", t.confirmations_now, "p_partner")
+    codes = matching.with_finish(matching.with_expected_review(codes, t.reviews_now))
+    return matching.code_in_short(breaks.with_doubt(codes), "is_doubted")
+
+
+def _named(t: SimpleNamespace) -> ir.Table:
+    """Give all that is said of the purchase of each code that is looked at."""
+    purchases = matching.of_asked(t.bought, t.codes_asked)
+    sold = matching.as_sold(matching.sold_codes(purchases, t.codes_sold_again, t.offers))
+    return matching.every_code(sold, t.stray_instants, t.gone)
+
+
+def _looked_at(t: SimpleNamespace) -> ir.Table:
+    """Finish the codes that are looked at: everything that anybody says, side by side."""
+    codes = matching.with_finish(matching.with_review(t.codes_confirmed, t.reviews_asked))
+    return matching.with_reused_certificates(codes, t.reused)
 
 
 _PURCHASES_WON, _PURCHASES_NOW = _moving("purchases")
@@ -90,32 +116,48 @@ STEPS: tuple[Step, ...] = (
     Step("shared_certificates", _FIRST, lambda t: matching.shared_certificates(t.completions_now), kept=True),
     # by card number
     _standing("accounts", _CARDS),
-    Step("accounts_linked", _CARDS, lambda t: people.linked_accounts(t.accounts_now, t.appointments_now)),
+    Step("accounts_several", _CARDS, lambda t: shared(t.accounts_now, "card_number"), kept=True),
+    Step(
+        "accounts_linked",
+        _CARDS,
+        lambda t: people.linked_accounts(t.accounts_now, t.accounts_several, t.appointments_now),
+    ),
     Step("revoked", _CARDS, lambda t: people.revocations_by_card(t.revocations_now)),
     Step(
         "persons",
         _CARDS,
-        lambda t: people.stand(t.appointments_now, t.same_people, t.accounts_linked, t.revoked, t.rulebooks),
+        lambda t: people.stand(t.appointments_now, t.same_people, t.accounts_linked, t.revoked),
     ),
     _PURCHASES_NOW,
     Step("holders", _CARDS, lambda t: people.holders(t.appointments_now, t.rulebooks)),
     Step("sales", _CARDS, lambda t: trainings.sales(t.purchases_now, t.taken_back)),
-    Step("bought", _CARDS, lambda t: trainings.bought(t.sales, t.holders), kept=True, route="redeem_code"),
+    Step("sales_taken_back", _CARDS, lambda t: trainings.taken_back_sales(t.sales), kept=True),
+    Step("sales_standing", _CARDS, lambda t: trainings.standing(t.purchases_now, t.taken_back)),
+    Step("buying_again", _CARDS, lambda t: shared(t.sales_standing, "card_number"), kept=True),
+    Step(
+        "bought",
+        _CARDS,
+        lambda t: trainings.bought(t.sales_standing, t.buying_again, t.holders),
+        kept=True,
+        route="redeem_code",
+        spares=PRINTS,
+    ),
     Step(
         "people",
         _CARDS,
-        lambda t: trainings.with_first_training(t.persons, t.bought, t.sales),
+        lambda t: trainings.with_first_training(t.persons, t.bought, t.sales_taken_back),
         kept=True,
         route="first_code",
+        spares=PRINTS,
     ),
-    Step("sales_gone", _CARDS, lambda t: trainings.lapsed(t.sales), kept=True),
+    Step("people_ruled", _CARDS, lambda t: people.with_deadlines(t.people, t.rulebooks)),
     _MESSAGES_NOW,
     _CONTACTS_NOW,
     Step("reach", _CARDS, lambda t: reach.classify(t.people, t.messages_now, t.contacts_now), kept=True),
     Step(
         "revocable",
         _CARDS,
-        lambda t: revocation.cases(t.people, t.reach, t.messages_now, t.holds_now, t.regions, t.moment),
+        lambda t: revocation.cases(t.people_ruled, t.reach, t.messages_now, t.holds_now, t.regions, t.moment),
         kept=True,
     ),
     # over everybody
@@ -123,7 +165,7 @@ STEPS: tuple[Step, ...] = (
     Step(
         "gone",
         _SHARED,
-        lambda t: t.sales_gone.union(trainings.lapsed_voids(t.taken_back)),
+        lambda t: trainings.lapsed(t.sales_taken_back).union(trainings.lapsed_voids(t.taken_back)),
         kept=True,
         route="redeem_code",
     ),
@@ -138,51 +180,59 @@ STEPS: tuple[Step, ...] = (
     _standing("activities", _CODES),
     _standing("confirmations", _CODES),
     _standing("reviews", _CODES),
-    Step("codes_sold", _CODES, lambda t: matching.sold_codes(t.bought, t.offers), kept=True),
-    _strays("redemptions", "provider"),
-    _strays("activities", "provider"),
-    _strays("completions", "provider"),
-    _strays("confirmations", "platform"),
-    _strays("reviews", "platform"),
+    Step("codes_sold_again", _CODES, lambda t: shared(t.bought, "redeem_code"), kept=True),
+    Step("codes_sold", _CODES, lambda t: matching.sold_codes(t.bought, t.codes_sold_again, t.offers)),
+    Step("codes_expected", _CODES, _expected, kept=True, spares=(*PRINTS, *TOLD)),
     Step(
-        "stray_instants",
+        "strays",
         _CODES,
-        lambda t: matching.stray_instants({feed: getattr(t, f"{feed}_stray") for feed in _EVIDENCE}),
+        lambda t: matching.strays({feed: getattr(t, f"{feed}_now") for feed in _EVIDENCE}, t.codes_expected),
         kept=True,
     ),
-    Step("codes_named", _CODES, lambda t: matching.every_code(t.codes_sold, t.stray_instants, t.gone)),
+    Step("stray_instants", _CODES, lambda t: matching.stray_instants(t.strays), kept=True),
+    Step("codes_doubted", _CODES, lambda t: t.codes_expected.filter(t.codes_expected.is_doubted)),
+    Step(
+        "codes_asked",
+        _CODES,
+        lambda t: matching.to_look_at(t.strays, t.gone, t.reused, t.codes_doubted),
+        kept=True,
+    ),
+    _asked("redemptions"),
+    _asked("completions"),
+    _asked("confirmations"),
+    _asked("reviews"),
+    Step("codes_named", _CODES, _named, kept=True),
     Step(
         "codes_redeemed",
         _CODES,
-        lambda t: matching.with_side(t.codes_named, "r", t.redemptions_now, t.redemptions_stray, "provider"),
+        lambda t: matching.with_side(t.codes_named, "r", t.redemptions_asked, "provider"),
+        kept=True,
     ),
     Step(
         "codes_completed",
         _CODES,
-        lambda t: matching.with_side(t.codes_redeemed, "c", t.completions_now, t.completions_stray, "provider"),
+        lambda t: matching.with_side(t.codes_redeemed, "c", t.completions_asked, "provider"),
+        kept=True,
     ),
     Step(
         "codes_confirmed",
         _CODES,
-        lambda t: matching.with_side(t.codes_completed, "k", t.confirmations_now, t.confirmations_stray, "p_partner"),
+        lambda t: matching.with_side(t.codes_completed, "k", t.confirmations_asked, "p_partner"),
+        kept=True,
     ),
-    Step(
-        "codes_reviewed",
-        _CODES,
-        lambda t: matching.with_review(t.codes_confirmed, t.reviews_now, t.reviews_stray),
-    ),
+    Step("codes_looked_at", _CODES, _looked_at, kept=True),
+    Step("suspects", _CODES, lambda t: breaks.suspects(t.codes_looked_at), kept=True),
     Step(
         "codes",
         _CODES,
-        lambda t: matching.with_reused_certificates(matching.with_finish(t.codes_reviewed), t.reused),
+        lambda t: matching.every_code_in_short(t.codes_expected, t.codes_asked, t.codes_looked_at),
     ),
-    Step("suspects", _CODES, lambda t: breaks.suspects(t.codes), kept=True),
     Step("findings", _CODES, lambda t: breaks.find(t.suspects, t.moment)),
     Step("breaks", _CODES, lambda t: breaks.resolve(t.findings, t.resolutions_now, t.terms), kept=True),
     Step("breaks_by_code", _CODES, lambda t: breaks.by_code(t.breaks)),
-    Step("trainees", _CODES, lambda t: incentives.with_training(t.people, t.codes, t.breaks_by_code)),
+    Step("trainees", _CODES, lambda t: incentives.with_training(t.people_ruled, t.codes, t.breaks_by_code)),
     Step("trainees_held", _CODES, lambda t: holds.with_holds(t.trainees, t.holds_now, t.regions)),
-    Step("progress", _CODES, lambda t: incentives.progress(t.activities_now, t.people, t.codes_sold)),
+    Step("progress", _CODES, lambda t: incentives.progress(t.activities_now, t.people_ruled, t.codes)),
     Step("candidates", _CODES, lambda t: incentives.with_progress(t.trainees_held, t.progress)),
     Step("checked", _CODES, lambda t: incentives.check(t.candidates)),
     Step("decisions", _CODES, lambda t: incentives.decide(t.checked, t.terms)),
@@ -205,7 +255,8 @@ STEPS: tuple[Step, ...] = (
 
 def expressions() -> Iterator[tuple[Step, ir.Table]]:
     """Give each step with its expression over tables known by name only: compiled once, run on any engine."""
-    tables = SimpleNamespace(**{name: ibis.table(schema, name=name) for name, schema in {**schemas(), **tranches.SCHEMAS}.items()})
+    known = {**schemas(), **PAYMENTS}
+    tables = SimpleNamespace(**{name: ibis.table(schema, name=name) for name, schema in known.items()})
     for step in STEPS:
         expression = step.build(tables)
         setattr(tables, step.name, ibis.table(expression.schema(), name=step.name))

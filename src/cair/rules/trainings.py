@@ -25,9 +25,20 @@ def sales(purchases: ir.Table, taken_back: ir.Table) -> ir.Table:
 _LAPSED = ("redeem_code", "occurred_at", "invoice_code", "partner")
 
 
-def lapsed(sold: ir.Table) -> ir.Table:
-    """Give the SUCCESS reports that carry no purchase in force: those taken back."""
-    return sold.filter(sold.void_known.notnull()).select(*_LAPSED, "void_known")
+def taken_back_sales(sold: ir.Table) -> ir.Table:
+    """Give the SUCCESS reports that carry no purchase in force: those taken back. Few."""
+    return sold.filter(sold.void_known.notnull()).select(*_LAPSED, "card_number", "void_known")
+
+
+def lapsed(voided: ir.Table) -> ir.Table:
+    """Give the sales taken back as reports that name a code. `voided` from `taken_back_sales`."""
+    return voided.select(*_LAPSED, "void_known")
+
+
+def standing(purchases: ir.Table, taken_back: ir.Table) -> ir.Table:
+    """Give the SUCCESS reports that carry a purchase in force: those not taken back."""
+    sold = purchases.filter(purchases.status == text("SUCCESS"))
+    return sold.anti_join(taken_back, ["partner", "invoice_code"])
 
 
 def lapsed_voids(taken_back: ir.Table) -> ir.Table:
@@ -35,22 +46,21 @@ def lapsed_voids(taken_back: ir.Table) -> ir.Table:
     return taken_back.select(*_LAPSED, void_known="known_at")
 
 
-def bought(sold: ir.Table, holders: ir.Table) -> ir.Table:
-    """Give the purchases in force with what the card had spent up to and including each, and its appointment.
+def bought(standing: ir.Table, buying_again: ir.Table, holders: ir.Table) -> ir.Table:
+    """Give the purchases in force with their place among the card's, and what the card's appointment says of them.
 
-    The order of first training is (`occurred_at`, `invoice_code`, platform). `spent_known` is the greatest known_at of
-    the purchases summed. Cards without an appointment keep NULLs there.
+    The order of first training is (`occurred_at`, `invoice_code`, platform). `over_balance`: the card's purchases up to
+    and including this one come to more than its training balance; `spent_known` is the greatest known_at of those. Cards
+    without an appointment keep NULLs. `buying_again`: cards with several purchases.
     """
-    single, several = split(sold.filter(sold.void_known.isnull()), "card_number")
+    single, several = split(standing, "card_number", buying_again)
     window = ibis.cumulative_window(
         group_by=several.card_number, order_by=[several.occurred_at, several.invoice_code, several.partner]
     )
-    first = single.mutate(
-        place=ibis.literal(0, type="int64"), spent_idr=single.amount_idr, spent_known=single.known_at
-    )
+    first = single.mutate(place=ibis.literal(0, type="int64"), spent_idr=single.amount_idr, spent_known=single.known_at)
     in_order = several.mutate(
         place=ibis.row_number().over(window),
-        spent_idr=several.amount_idr.sum().over(window).cast("int64"),
+        spent_idr=several.amount_idr.sum().over(window),
         spent_known=several.known_at.max().over(window),
     )
     joined = first.union(in_order).left_join(holders, ibis._.card_number == holders.holder)
@@ -62,39 +72,34 @@ def bought(sold: ir.Table, holders: ir.Table) -> ir.Table:
         "occurred_at",
         "invoice_code",
         "known_at",
-        "fingerprint",
         "place",
-        "spent_idr",
         "spent_known",
         "appointed_on",
         "appointed_known",
-        "training_balance_idr",
-        "holder",
+        over_balance=joined.spent_idr > joined.training_balance_idr,
         platform="partner",
+        p_fingerprint="fingerprint",
     )
 
 
-def with_first_training(people: ir.Table, purchases: ir.Table, sold: ir.Table) -> ir.Table:
+def with_first_training(people: ir.Table, purchases: ir.Table, voided: ir.Table) -> ir.Table:
     """Add each person's first training, and the newest VOID of a purchase of the card."""
     first = purchases.filter(purchases.place == 0).select(
         first_holder="card_number",
         first_code="redeem_code",
-        first_platform="platform",
-        first_invoice="invoice_code",
     )
     people = beside(people, first, {"card_number": "first_holder"})
-    gone = sold.filter(sold.void_known.notnull())
-    gone = gone.group_by(voided_card="card_number").agg(void_known=gone.void_known.max())
+    gone = voided.group_by(voided_card="card_number").agg(void_known=voided.void_known.max())
     return beside(people, gone, {"card_number": "voided_card"})
 
 
-def one_per_code(purchases: ir.Table) -> ir.Table:
+def one_per_code(purchases: ir.Table, several: ir.Table) -> ir.Table:
     """Give p of each redeem code, and, where several purchases carry the code, what DUPLICATE_CODE needs.
 
     p is the smallest (`occurred_at`, `invoice_code`, platform). `last_platform` is the partner of the greatest,
-    `second_known` the second smallest known_at; both NULL for a code sold once.
+    `second_known` the second smallest known_at; both NULL for a code sold once. `several`: codes sold several times.
     """
-    once, rows = split(purchases, "redeem_code")
+    once, rows = split(purchases, "redeem_code", several)
     once = once.mutate(last_platform=ibis.null("string"), second_known=ibis.null("int64"))
     order = [rows.occurred_at, rows.invoice_code, rows.platform]
     greatest = [rows.occurred_at.desc(), rows.invoice_code.desc(), rows.platform.desc()]
@@ -111,65 +116,57 @@ def one_per_code(purchases: ir.Table) -> ir.Table:
     return once.union(beside(smallest, about, {"redeem_code": "about_code"}))
 
 
-def offers(courses: ir.Table) -> ir.Table:
-    """Give one row per approved course, catalogue row and platform that may sell it.
+_NO_END = 1_000_000_000
+"""A day after every day."""
 
-    `rows` counts the catalogue rows of the course for that platform.
+
+def offers(courses: ir.Table) -> ir.Table:
+    """Give for each course and platform that may sell it the catalogue row of every span of days: at most one a day.
+
+    Where approvals overlap the greatest `approved_from` counts. A span goes from `offered_from` up to, not including,
+    `offered_until`.
     """
-    listed = courses.mutate(offered_on=courses.platforms.split(";").unnest())
-    beside_it = ibis.window(group_by=[listed.course_code, listed.offered_on])
-    return listed.select(
+    listed = courses.mutate(
+        offered_on=courses.platforms.split(";").unnest(), ends_on=(courses.approved_until + 1).fill_null(_NO_END)
+    )
+    starts = listed.select("course_code", "offered_on", turn="approved_from")
+    turns = starts.union(listed.select("course_code", "offered_on", turn="ends_on"), distinct=True)
+    following = turns.turn.lead().over(group_by=[turns.course_code, turns.offered_on], order_by=turns.turn)
+    spans = turns.select("turn", until=following, turn_course="course_code", turn_on="offered_on")
+    rows = listed.inner_join(
+        spans,
+        [
+            listed.course_code == spans.turn_course,
+            listed.offered_on == spans.turn_on,
+            listed.approved_from <= spans.turn,
+            spans.turn < listed.ends_on,
+        ],
+    )
+    chosen = best(rows, per=["course_code", "offered_on", "turn"], order=[rows.approved_from.desc()])
+    return chosen.select(
         "offered_on",
         "provider",
         "price_idr",
         "hours",
-        "approved_from",
-        "approved_until",
         offered_course="course_code",
+        offered_from="turn",
+        offered_until="until",
         course_known="known_at",
         course_fingerprint="fingerprint",
-        rows=listed.count().over(beside_it),
-        sessions=listed.sessions.fill_null(1),
-        tasks=listed.tasks.fill_null((listed.mode == text("face_to_face")).ifelse(0, 1)),
+        sessions=chosen.sessions.fill_null(1),
+        tasks=chosen.tasks.fill_null((chosen.mode == text("face_to_face")).ifelse(0, 1)),
     )
 
 
-_ROW = ("provider", "price_idr", "hours", "sessions", "tasks", "course_known")
-
-
-def _approved(codes: ir.Table, offered: ir.Table) -> ir.Table:
-    """Lay beside each code every catalogue row that its purchase fits; none leaves the columns NULL."""
+def with_course(codes: ir.Table, offered: ir.Table) -> ir.Table:
+    """Add the catalogue row under which p was sold: of its code, platform and day; none leaves the columns NULL."""
     joined = codes.left_join(
         offered,
         [
             codes.course_code == offered.offered_course,
             codes.platform == offered.offered_on,
-            offered.approved_from <= codes.bought_on,
-            offered.approved_until.isnull() | (codes.bought_on <= offered.approved_until),
+            offered.offered_from <= codes.bought_on,
+            codes.bought_on < offered.offered_until,
         ],
     )
-    return joined.select(*codes.columns, *_ROW, "approved_from", "course_fingerprint")
-
-
-def with_course(codes: ir.Table, offered: ir.Table) -> ir.Table:
-    """Add the catalogue row under which p was sold: its code, platform and day, the greatest `approved_from`.
-
-    Most courses have one row for a platform; only those with more are compared, once per (course, platform, day).
-    """
-    alone = offered.filter(offered.rows == 1)
-    others = offered.filter(offered.rows > 1)
-    codes = _approved(codes, alone)
-    asked = codes.filter(codes.course_known.isnull()).select("course_code", "platform", "bought_on").distinct()
-    fits = _approved(asked, others)
-    fits = fits.filter(fits.course_known.notnull())
-    chosen = best(fits, per=["course_code", "platform", "bought_on"], order=[fits.approved_from.desc()])
-    chosen = chosen.rename({f"other_{name}": name for name in chosen.columns})
-    joined = beside(
-        codes,
-        chosen,
-        {"course_code": "other_course_code", "platform": "other_platform", "bought_on": "other_bought_on"},
-    )
-    found = {name: ibis.coalesce(joined[name], joined[f"other_{name}"]) for name in (*_ROW, "course_fingerprint")}
-    return joined.mutate(**found).select(
-        *(name for name in joined.columns if not name.startswith("other_") and name != "approved_from")
-    )
+    return joined.drop("offered_course", "offered_on", "offered_from", "offered_until")

@@ -4,16 +4,13 @@ From its release on a benefit stands where its payment stands; one that failed o
 is another one, or was looked at again. Without payments everything is as decided.
 """
 
-from typing import Any
-
 import ibis
-import numpy as np
 from ibis.expr import types as ir
 
 from cair.kernel.reasons import BENEFIT_TRANCHE_1, Move, Reason
-from cair.kernel.remedies import MENDED_BY_OFFICE, BankReason
+from cair.kernel.remedies import MENDED_BY_OFFICE
 from cair.kernel.states import State, Step
-from cair.programme.reader import Rulebook, rulebooks
+from cair.programme.reader import rulebooks
 from cair.rules.checks import (
     Due,
     by_reason,
@@ -49,68 +46,9 @@ LATER_CHECKS = frozenset(
         Reason.ACCOUNT_NOT_ACTIVE,
     }
 )
-DUE_AGAIN_AT_ONCE = frozenset({BankReason.FUNDS_SHORT, BankReason.PARTNER_FAULT})
-"""Faults of the office or the rails: nothing has to be mended at the account before the next attempt."""
-
-SCHEMAS = {
-    "orders": {
-        "order_card": "int64",
-        "order_benefit": "string",
-        "order_ref": "string",
-        "order_state": "string",
-        "order_reason": "string",
-        "order_since": "int64",
-        "order_amount": "int64",
-        "order_partner": "string",
-        "released_at": "int64",
-        "paid_at": "int64",
-        "month_1": "int64",
-        "month_2": "int64",
-        "month_3": "int64",
-    },
-    "spent": {"spent_card": "int64", "spent_benefit": "string", "spent_fingerprint": "uuid"},
-    "answered": {"answered_card": "int64", "answered_no": "int64", "answered_at": "int64"},
-    "later_benefits": {
-        "law": "string",
-        "later": "string",
-        "prior": "string",
-        "nth": "int64",
-        "survey_no": "int64",
-        "later_amount": "int64",
-    },
-}
-"""Tables beside the decision, as of its moment.
-
-`orders`: the newest attempt of each benefit that was released; `released_at` of its first, `paid_at` while it is paid,
-`month_n` the day n months after the day of release. `spent`: reports of the account that a payment failed at, as they
-were known by then. `answered`: surveys. `later_benefits`: what follows tranche 1 under each rulebook.
-"""
-
 TOLD = ("card_number", "benefit", "state", "reason", "detail", "whose_move", "partner", "since", "due_day",
         "amount_idr", "first_code", "order_ref")  # fmt: skip
 """The columns of a benefit as it is told."""
-
-
-def months_after(days: Any, months: int) -> Any:
-    """Give the calendar day some months later, of day numbers; the last of a month where it is shorter."""
-    day = np.asarray(days, np.int64).astype("datetime64[D]")
-    month = day.astype("datetime64[M]")
-    place = (day - month.astype("datetime64[D]")).astype(np.int64)
-    first = (month + months).astype("datetime64[D]")
-    length = ((month + months + 1).astype("datetime64[D]") - first).astype(np.int64)
-    return first.astype(np.int64) + np.minimum(place, length - 1)
-
-
-def later_rows() -> list[tuple[str, str, str, int, int | None, int]]:
-    """Give the rows of `later_benefits`."""
-    return [row for book in rulebooks() for row in _later_of(book)]
-
-
-def _later_of(book: Rulebook) -> list[tuple[str, str, str, int, int | None, int]]:
-    rows: list[tuple[str, str, str, int, int | None, int]] = []
-    if book.tranche_2_4_idr:
-        rows += [(book.name, f"TRANCHE_{n}", f"TRANCHE_{n - 1}", n - 1, None, book.tranche_2_4_idr) for n in (2, 3, 4)]
-    return rows + [(book.name, f"SURVEY_{n}", "", n, n, book.survey_idr) for n in range(1, book.surveys + 1)]
 
 
 def _with_order(rows: ir.Table, orders: ir.Table, spent: ir.Table, *, benefit: ir.Value) -> ir.Table:

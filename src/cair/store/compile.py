@@ -15,19 +15,38 @@ FOLDER = Path(__file__).parent / "sql"
 _NOTE = "-- Compiled from cair.rules by `make sql`: change the rules, not this file.\n"
 
 
+_MOMENT = re.compile(r'\(SELECT \* FROM "moment" AS "t\d+"\)')
+
+
 def _sql(expression: ibis.Table) -> str:
     sql = str(ibis.to_sql(expression, dialect="duckdb", pretty=False))
     # Columns that are dropped come in the order of a set, which differs from run to run.
     return re.sub(r"EXCLUDE \(([^()]*)\)", lambda found: f"EXCLUDE ({', '.join(sorted(found[1].split(', ')))})", sql)
 
 
+def _planned(sql: str) -> str:
+    """Write the moment as a macro: a number that the engine knows when it plans, where the one-row table is not."""
+    return _MOMENT.sub("the_moment()", sql)
+
+
+def _spares(step: reconciliation.Step, expression: ibis.Table) -> str:
+    return " ".join(name for name in step.spares if name in expression.columns)
+
+
 def _decision() -> str:
     parts = [_NOTE]
     for step, expression in reconciliation.expressions():
         needed = sorted({table.name for table in expression.op().find(ops.UnboundTable)})
-        header = [step.name, step.stage.name, "kept" if step.kept else "view", step.route, " ".join(needed)]
+        header = [
+            step.name,
+            step.stage.name,
+            "kept" if step.kept else "view",
+            step.route,
+            " ".join(needed),
+            _spares(step, expression),
+        ]
         parts.append(f"\n-- step {' | '.join(header)}\n")
-        parts.append(_sql(expression) + ";\n")
+        parts.append(_planned(_sql(expression)) + ";\n")
     return "".join(parts)
 
 

@@ -6,62 +6,65 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import duckdb
-import pyarrow as pa
 
-
-from cair.programme.reader import default_rulebook, rulebooks, terms
-from cair.rules.facts import DECIDING
-from cair.store.engine import CompiledStep, steps_for
-from cair.store.payment_tables import lay_down_no_payments
+from cair.rules.reports import DECIDING, PRINTS, TOLD
+from cair.store.engine import CompiledStep, last_uses, steps_for
+from cair.store.law import lay_down_law
 from cair.store.segments import BY_CARD, BY_CODE, Segments, card_bucket, code_bucket
 
+__all__ = ["ANSWERS_ONLY", "decided_on_segments", "lay_down_law", "run_steps", "set_moment"]
+
 Announce = Callable[[str, int, int], None]
-CARDS_PASSES = 16
-"""At most so many passes by card number: what they make is cut by redeem code, and files would be too many."""
-
-
-def lay_down_law(engine: duckdb.DuckDBPyConnection) -> None:
-    """Put the rulebooks' figures and the terms into a session."""
-    books = rulebooks()
-    law = pa.table(
-        {
-            "rulebook": [book.name for book in books],
-            "training_balance_idr": [book.training_balance_idr for book in books],
-            "buying_days": [book.buying_days for book in books],
-            "tranche_1_idr": [book.tranche_1_idr for book in books],
-            "counts_activities": [book.counts_activities for book in books],
-        }
-    )
-    names, days, due_days = terms()
-    assert default_rulebook() in books, "checks run under a rulebook that exists"
-    for name, table in {"rulebooks": law, "terms": pa.table({"term": names, "day": days, "due_day": due_days})}.items():
-        engine.register("laid", table)
-        engine.execute(f"CREATE OR REPLACE TEMP TABLE {name} AS FROM laid")
-        engine.unregister("laid")
-    lay_down_no_payments(engine)
+BUCKETS_PER_PASS = 2
+"""So many buckets by card number are worked on at a time: they take less memory than those by redeem code."""
+BUCKETS_IN_MEMORY = 6
+"""With no more buckets, what is carried from one stage to the next stays in memory."""
+MOST_PASSES = 16
+"""What passes make is cut by redeem code, and files would be too many with more."""
+ANSWERS_ONLY = frozenset((*PRINTS, *TOLD))
+"""Columns that may stay NULL where only answers are wanted, not what they rest on."""
 
 
 def set_moment(engine: duckdb.DuckDBPyConnection, as_of: int) -> None:
     """Say as of which instant (microseconds UTC) the session decides."""
     engine.execute(f"CREATE OR REPLACE TEMP TABLE moment AS SELECT {as_of}::BIGINT AS as_of")
+    engine.execute(f"CREATE OR REPLACE TEMP MACRO the_moment() AS {as_of}::BIGINT")
 
 
-def run_steps(engine: duckdb.DuckDBPyConnection, steps: tuple[CompiledStep, ...]) -> None:
-    """Run steps over the tables that are there: those that are kept as tables, the others as views."""
+def run_steps(
+    engine: duckdb.DuckDBPyConnection, steps: tuple[CompiledStep, ...], *, spared: frozenset[str] = frozenset()
+) -> None:
+    """Run steps over the tables that are there: those that are kept as tables, the others as views.
+
+    `spared`: columns that nobody will look at; in kept tables they stay NULL.
+    """
     for step in steps:
         kind = "TABLE" if step.kept else "VIEW"
-        engine.execute(f"CREATE OR REPLACE TEMP {kind} {step.name} AS {step.sql}")
+        engine.execute(f"CREATE OR REPLACE TEMP {kind} {step.name} AS {_sparing(step, spared)}")
+
+
+def _sparing(step: CompiledStep, spared: frozenset[str]) -> str:
+    empty = [f"CASE WHEN false THEN {name} END AS {name}" for name in step.spares if name in spared]
+    return f"SELECT * REPLACE ({', '.join(empty)}) FROM ({step.sql})" if step.kept and empty else step.sql
 
 
 @contextmanager
 def decided_on_segments(
-    engine: duckdb.DuckDBPyConnection, segments: Segments, as_of: int, *targets: str, announce: Announce
+    engine: duckdb.DuckDBPyConnection,
+    segments: Segments,
+    as_of: int,
+    *targets: str,
+    announce: Announce,
+    spared: frozenset[str] = frozenset(TOLD),
 ) -> Iterator[Iterator[None]]:
     """Decide everybody on segments. Gives an iterator: at each of its turns the targets are there for one more part.
 
-    In one bucket there is one turn. What stage CARDS and SHARED make for targets is there at every turn.
+    In one bucket there is one turn. What stage CARDS and SHARED make for targets is there at every turn. `spared`:
+    columns that nobody will look at (`ANSWERS_ONLY` where no fingerprints are wanted).
     """
-    decision = _InParts(engine, segments, as_of, targets, announce)
+    decision = _InParts(engine, segments, targets, announce, spared)
+    lay_down_law(engine, kept=segments.folder)
+    set_moment(engine, as_of)
     try:
         yield decision.turns()
     finally:
@@ -69,135 +72,156 @@ def decided_on_segments(
 
 
 class _InParts:
-    """One decision over segments."""
+    """One decision over segments.
+
+    Stage CARDS runs over some buckets by card number at a time. What it makes is cut by redeem code at once: into tables
+    while everybody fits into memory, else into files.
+    """
 
     def __init__(
         self,
         engine: duckdb.DuckDBPyConnection,
         segments: Segments,
-        as_of: int,
         targets: tuple[str, ...],
         announce: Announce,
+        spared: frozenset[str],
     ) -> None:
-        self._engine, self._segments, self._announce = engine, segments, announce
-        self._steps = steps_for(*targets)
-        self._targets = set(targets)
+        self._engine, self._segments, self._announce, self._spared = engine, segments, announce, spared
+        self._steps, self._spent = steps_for(*targets), last_uses(*targets)
         self._buckets = segments.manifest.buckets
+        self._in_memory = self._buckets <= BUCKETS_IN_MEMORY
+        self._passes = min(-(-self._buckets // BUCKETS_PER_PASS), MOST_PASSES)
         self._needed = {name for step in self._steps for name in step.needs}
+        self._made: dict[str, str] = {}
+        self._carried: dict[str, CompiledStep] = {}
         spill = engine.execute("SELECT current_setting('temp_directory')").fetchall()[0][0]
         self._folder = Path(spill) / "parts"
-        lay_down_law(engine)
-        set_moment(engine, as_of)
 
     def turns(self) -> Iterator[None]:
-        self._read_all(DECIDING)
-        run_steps(self._engine, self._of("FIRST"))
+        self._read(DECIDING)
+        self._run("FIRST")
         if self._buckets == 1:
             for stage in ("CARDS", "SHARED", "CODES"):
-                run_steps(self._engine, self._of(stage))
+                self._run(stage)
             self._announce("", 1, 1)
             yield
             return
-        self._in_passes()
-        run_steps(self._engine, self._of("SHARED"))
-        self._store_routed("SHARED")
+        for number in range(self._passes):
+            self._announce("", number * self._buckets // self._passes, 2 * self._buckets)
+            self._pass(number)
+        for step in self._carried.values():
+            parts = range(self._buckets) if step.route else (0,)
+            self._make("VIEW", step.name, " UNION ALL ".join(self._stored(step, part) for part in parts))
+        self._run("SHARED")
+        for step in self._cut("SHARED"):
+            if step.name in self._made:
+                self._cut_by_code(step, "shared")
+                self._carried[step.name] = step
         for bucket in range(self._buckets):
             self._announce("", self._buckets + bucket, 2 * self._buckets)
-            self._read_bucket(BY_CODE, [bucket])
-            self._route("CODES", code_bucket, [bucket])
-            run_steps(self._engine, self._of("CODES"))
+            self._read(BY_CODE, [bucket])
+            for step in self._carried.values():
+                if step.route:
+                    self._make("VIEW", step.name, self._stored(step, bucket))
+            self._run("CODES")
             yield
+            for step in self._carried.values():
+                if step.route:
+                    self._drop(f"{step.name}_{bucket}")
         self._announce("", 2 * self._buckets, 2 * self._buckets)
 
     def clean(self) -> None:
+        """Remove what was made: files, tables and views."""
+        for name in tuple(reversed(self._made)):
+            self._drop(name)
         shutil.rmtree(self._folder, ignore_errors=True)
 
     def _of(self, stage: str) -> tuple[CompiledStep, ...]:
         return tuple(step for step in self._steps if step.stage == stage)
 
-    def _read_all(self, feeds: tuple[str, ...]) -> None:
-        for feed in feeds:
-            if feed in self._needed:
-                self._engine.execute(f"CREATE OR REPLACE TEMP VIEW {feed} AS {self._segments.reading(feed)}")
+    def _cut(self, stage: str) -> tuple[CompiledStep, ...]:
+        return tuple(step for step in self._of(stage) if step.kept and step.route)
 
-    def _read_bucket(self, feeds: tuple[str, ...], buckets: list[int]) -> None:
-        for feed in feeds:
-            if feed in self._needed:
-                parts = " UNION ALL ".join(self._segments.reading(feed, bucket) for bucket in buckets)
-                self._engine.execute(f"CREATE OR REPLACE TEMP VIEW {feed} AS {parts}")
-
-    def _in_passes(self) -> None:
-        """Run stage CARDS over some buckets at a time, and cut what it makes by redeem code."""
-        passes = min(self._buckets, CARDS_PASSES)
-        for number in range(passes):
-            self._announce("", number * self._buckets // passes, 2 * self._buckets)
-            buckets = list(range(number, self._buckets, passes))
-            self._read_bucket(BY_CARD, buckets)
-            self._route("CARDS", card_bucket, buckets)
-            run_steps(self._engine, self._of("CARDS"))
-            self._store_cards(number)
-        for step in self._of("CARDS"):
-            if step.kept and step.name in self._later("CARDS"):
-                self._engine.execute(f"DROP TABLE IF EXISTS {step.name}")
-                self._show(step.name, "part=*")
-
-    def _later(self, stage: str) -> set[str]:
-        """Names of the tables of a stage that later stages, or the caller, look at."""
+    def _run(self, stage: str) -> None:
+        """Run a stage. Views look up their tables by name each time, so they are made once."""
         own = {step.name for step in self._of(stage)}
-        looked_at = {name for step in self._steps if step.stage not in ("FIRST", stage) for name in step.needs}
-        return (looked_at | self._targets) & own
-
-    def _store_cards(self, number: int) -> None:
-        for step in self._of("CARDS"):
-            if step.kept and step.name in self._later("CARDS"):
-                self._store(step, f"{step.name}", f"pass{number}")
-
-    def _store_routed(self, stage: str) -> None:
         for step in self._of(stage):
-            if step.kept and step.route:
-                self._store(step, step.name, "shared")
-                self._engine.execute(f"DROP TABLE {step.name}")
+            if step.kept:
+                self._make("TABLE", step.name, _sparing(step, self._spared))
+                for name in own.intersection(self._spent[step.name]):
+                    self._drop(name)
+            elif step.name not in self._made:
+                self._make("VIEW", step.name, step.sql)
 
-    def _store(self, step: CompiledStep, source: str, name: str) -> None:
-        bucket = code_bucket(f"coalesce({step.route}, '')", self._buckets) if step.route else "0"
+    def _make(self, kind: str, name: str, sql: str) -> None:
+        if self._made.get(name, kind) != kind:
+            self._drop(name)
+        self._engine.execute(f"CREATE OR REPLACE TEMP {kind} {name} AS {sql}")
+        self._made[name] = kind
+
+    def _drop(self, name: str) -> None:
+        kind = self._made.pop(name, None)
+        if kind:
+            self._engine.execute(f"DROP {kind} {name}")
+
+    def _read(self, feeds: tuple[str, ...], buckets: list[int] | None = None) -> None:
+        """Let feeds be their reports in some buckets, or in all."""
+        for feed in feeds:
+            if feed in self._needed:
+                parts = [self._segments.reading(feed, bucket) for bucket in buckets or [None]]
+                self._make("VIEW", feed, " UNION ALL ".join(parts))
+
+    def _pass(self, number: int) -> None:
+        """Run stage CARDS over some buckets."""
+        buckets = list(range(number, self._buckets, self._passes))
+        wanted = ", ".join(map(str, buckets))
+        self._read(BY_CARD, buckets)
+        for step in self._cut("FIRST"):
+            if number == 0:
+                self._engine.execute(f"ALTER TABLE {step.name} RENAME TO {step.name}_whole")
+                self._made[f"{step.name}_whole"] = self._made.pop(step.name)
+            condition = f"{card_bucket(step.route, self._buckets)} IN ({wanted})"
+            self._make("TABLE", step.name, f"FROM {step.name}_whole WHERE {condition}")
+        self._run("CARDS")
+        for step in self._of("CARDS"):
+            if step.kept and step.name in self._made:
+                self._cut_by_code(step, f"pass{number}")
+                self._drop(step.name)
+                self._carried[step.name] = step
+
+    def _cut_by_code(self, step: CompiledStep, name: str) -> None:
+        """Put the rows of a step to those of earlier passes, by redeem code."""
+        if not self._in_memory:
+            self._to_files(step, name)
+            return
+        for bucket in range(self._buckets) if step.route else (0,):
+            part = f"{step.name}_{bucket}"
+            condition = f"{_part(step, self._buckets)} = {bucket}" if step.route else "true"
+            if part in self._made:
+                self._engine.execute(f"INSERT INTO {part} FROM {step.name} WHERE {condition}")
+            else:
+                self._make("TABLE", part, f"FROM {step.name} WHERE {condition}")
+
+    def _to_files(self, step: CompiledStep, name: str) -> None:
+        part = _part(step, self._buckets) if step.route else "0"
         target = self._folder / step.name
         target.mkdir(parents=True, exist_ok=True)
         self._engine.execute(
-            f"COPY (SELECT *, {bucket} AS part FROM {source}) TO '{target}' (FORMAT parquet, COMPRESSION lz4, "
+            f"COPY (SELECT *, {part} AS part FROM {step.name}) TO '{target}' (FORMAT parquet, COMPRESSION lz4, "
             f"PARTITION_BY (part), OVERWRITE_OR_IGNORE, FILENAME_PATTERN '{name}-{{i}}')"
         )
-        self._engine.execute(f"COPY (SELECT * FROM {source} LIMIT 0) TO '{target}/none.parquet' (FORMAT parquet)")
+        empty = target / "none.parquet"
+        if not empty.exists():  # so that the columns are known where a part has no rows
+            self._engine.execute(f"COPY (FROM {step.name} LIMIT 0) TO '{empty}' (FORMAT parquet)")
 
-    def _show(self, name: str, *parts: str) -> None:
-        """Let a step's name stand for what was stored of it in some parts, which may be nothing."""
-        folder = self._folder / name
-        found = [path for part in parts for path in sorted(folder.glob(f"{part}/*.parquet"))] or [
-            folder / "none.parquet"
-        ]
-        files = ", ".join(f"'{path}'" for path in found)
-        self._engine.execute(
-            f"CREATE OR REPLACE TEMP VIEW {name} AS FROM read_parquet([{files}], hive_partitioning = false)"
-        )
+    def _stored(self, step: CompiledStep, bucket: int) -> str:
+        """Write the SELECT of what passes made for a bucket by redeem code."""
+        if self._in_memory:
+            return f"FROM {step.name}_{bucket}"
+        files = sorted((self._folder / step.name / f"part={bucket}").glob("*.parquet"))
+        names = ", ".join(f"'{file}'" for file in files or [self._folder / step.name / "none.parquet"])
+        return f"FROM read_parquet([{names}], hive_partitioning = false)"
 
-    def _route(self, stage: str, bucket_of: Callable[[str, int], str], buckets: list[int]) -> None:
-        """Let the steps of a stage see, of what earlier stages stored, the rows of their buckets alone."""
-        for step in self._steps:
-            if not step.route or step.stage == stage:
-                continue
-            if step.stage == "FIRST" and stage == "CARDS" and step.kept:
-                self._route_table(step, bucket_of, buckets)
-            elif step.stage in ("CARDS", "SHARED") and stage == "CODES" and (self._folder / step.name).exists():
-                self._show(step.name, *(f"part={bucket}" for bucket in buckets))
 
-    def _route_table(self, step: CompiledStep, bucket_of: Callable[[str, int], str], buckets: list[int]) -> None:
-        whole = f"{step.name}_whole"
-        known = self._engine.execute("SELECT count(*) FROM duckdb_tables() WHERE table_name = ?", [whole]).fetchall()[
-            0
-        ][0]
-        if not known:
-            self._engine.execute(f"ALTER TABLE {step.name} RENAME TO {whole}")
-        wanted = ", ".join(map(str, buckets))
-        self._engine.execute(
-            f"CREATE OR REPLACE TEMP VIEW {step.name} AS FROM {whole} "
-            f"WHERE {bucket_of(step.route, self._buckets)} IN ({wanted})"
-        )
+def _part(step: CompiledStep, buckets: int) -> str:
+    return code_bucket(f"coalesce({step.route}, '')", buckets)

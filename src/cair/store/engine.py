@@ -24,13 +24,14 @@ _FOLDER = files("cair.store") / "sql"
 
 @dataclass(frozen=True)
 class CompiledStep:
-    """One named table of the decision, the tables it is made of, and the SQL that makes it."""
+    """One named table of the decision, the tables it is made of, columns not all need, and the SQL that makes it."""
 
     name: str
     stage: str
     kept: bool
     route: str
     needs: tuple[str, ...]
+    spares: tuple[str, ...]
     sql: str
 
 
@@ -40,8 +41,9 @@ def decision_steps() -> tuple[CompiledStep, ...]:
     steps = []
     for block in (_FOLDER / "reconciliation.sql").read_text(encoding="utf-8").split("\n-- step ")[1:]:
         header, sql = block.split("\n", 1)
-        name, stage, kept, route, needs = (part.strip() for part in header.split("|"))
-        steps.append(CompiledStep(name, stage, kept == "kept", route, tuple(needs.split()), sql.strip().rstrip(";")))
+        name, stage, kept, route, needs, spares = (part.strip() for part in header.split("|"))
+        is_kept, sql = kept == "kept", sql.strip().rstrip(";")
+        steps.append(CompiledStep(name, stage, is_kept, route, tuple(needs.split()), tuple(spares.split()), sql))
     return tuple(steps)
 
 
@@ -53,6 +55,26 @@ def steps_for(*targets: str) -> tuple[CompiledStep, ...]:
         if step.name in wanted:
             wanted.update(step.needs)
     return tuple(step for step in decision_steps() if step.name in wanted)
+
+
+@cache
+def last_uses(*targets: str) -> dict[str, tuple[str, ...]]:
+    """Give for each kept step after whose making it is no longer needed: those that nothing later looks at."""
+    steps = steps_for(*targets)
+    views = {step.name: step for step in steps if not step.kept}
+
+    def tables(names: tuple[str, ...]) -> set[str]:
+        return {deep for name in names for deep in (tables(views[name].needs) if name in views else {name})}
+
+    last: dict[str, str] = {}
+    for step in steps:
+        if step.kept:
+            last |= dict.fromkeys(tables(step.needs), step.name)
+    wanted = tables(targets)
+    return {
+        step.name: tuple(name for name, user in last.items() if user == step.name and name not in wanted)
+        for step in steps
+    }
 
 
 @cache

@@ -1,6 +1,6 @@
 """How reports leave the database as rules see them: whole numbers for instants and days, blind indexes for persons."""
 
-from cair.rules.facts import COMMON, schema_of
+from cair.rules.reports import COMMON, schema_of
 from cair.rules.tables import FEEDS, Kind
 from cair.store.naming import stored_name
 

@@ -12,7 +12,7 @@ import pyarrow as pa
 from psycopg.adapt import Loader
 from psycopg.pq import Format
 
-from cair.rules.facts import DECIDING
+from cair.rules.reports import DECIDING
 from cair.store.database import without_values
 from cair.store.deciding import lay_down_law, run_steps, set_moment
 from cair.store.engine import steps_for

@@ -13,7 +13,7 @@ from importlib.resources import files
 from typing import Any
 
 from cair.programme.reader import rulebooks, terms
-from cair.rules.facts import LAW, schemas
+from cair.rules.reports import LAW, schemas
 from cair.store.engine import steps_for
 
 OLDEST = (3, 35)

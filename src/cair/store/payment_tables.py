@@ -9,7 +9,7 @@ import pyarrow as pa
 
 from cair.kernel.days import DAY, JAKARTA_OFFSET, moment_of
 from cair.kernel.states import State
-from cair.rules.tranches import DUE_AGAIN_AT_ONCE, SCHEMAS, later_rows, months_after
+from cair.rules.payments import DUE_AGAIN_AT_ONCE, SCHEMAS, later_rows, months_after
 from cair.store.copying import read_table
 from cair.store.database import Database, without_values
 

@@ -14,21 +14,21 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-import adbc_driver_postgresql.dbapi as adbc
 import duckdb
 import pyarrow as pa
 
-from cair.rules.facts import DECIDING, schema_of
+from cair.rules.reports import DECIDING, schema_of
 from cair.store.database import Database, without_values
 from cair.store.facts import seen_columns
 from cair.store.private_files import own_folder
 
-PEOPLE_PER_BUCKET = 180_000
+PEOPLE_PER_BUCKET = 175_000
 GROWTH = 4
 """Everything is written anew when the later generations hold more than a part in so many of the first."""
 MOST_GENERATIONS = 12
-FORM = 2
-"""Number of the layout; segments of another are thrown away and made again."""
+FORM = f"3, DuckDB {duckdb.__version__}"
+"""Name of the layout; segments of another are thrown away and made again. Buckets hang on the engine's own hash, which
+may change from version to version."""
 BY_CARD = ("appointments", "accounts", "purchases", "messages", "contacts")
 BY_CODE = ("redemptions", "activities", "completions", "confirmations", "reviews")
 _OPTIONS = "FORMAT parquet, COMPRESSION zstd, COMPRESSION_LEVEL 1, ROW_GROUP_SIZE 122880"
@@ -36,11 +36,15 @@ _OPTIONS = "FORMAT parquet, COMPRESSION zstd, COMPRESSION_LEVEL 1, ROW_GROUP_SIZ
 
 @dataclass
 class Segment:
-    """One file: its feed, generation and bucket (-1: the list of contested keys), its rows and its SHA-256."""
+    """One file: its feed, generation and bucket (-1: the list of contested keys), its rows and its SHA-256.
+
+    `contested`: the keys of its reports have several; a file has only such reports, or none.
+    """
 
     feed: str
     generation: int
     bucket: int
+    contested: bool
     path: str
     rows: int
     sha256: str
@@ -50,7 +54,7 @@ class Segment:
 class Manifest:
     """What there is: in how many buckets, up to which report of the database, in which files."""
 
-    form: int = FORM
+    form: str = FORM
     buckets: int = 1
     taken_in: int = -1
     generations: int = 0
@@ -70,7 +74,7 @@ class Manifest:
 
 
 def bucket_of(feed: str, buckets: int) -> str:
-    """Write the SQL expression for the bucket of a report; stable over versions of every program involved."""
+    """Write the SQL expression for the bucket of a report."""
     if feed in BY_CARD:
         return card_bucket("card_number", buckets)
     return code_bucket("redeem_code", buckets) if feed in BY_CODE else "0"
@@ -78,12 +82,12 @@ def bucket_of(feed: str, buckets: int) -> str:
 
 def card_bucket(column: str, buckets: int) -> str:
     """Write the bucket of a card number."""
-    return f"({column} % {buckets})::INTEGER"
+    return f"(hash({column}) % {buckets})::INTEGER"
 
 
 def code_bucket(column: str, buckets: int) -> str:
     """Write the bucket of a redeem code."""
-    return f"(md5_number_lower({column}) % {buckets})::INTEGER"
+    return f"(hash({column}) % {buckets})::INTEGER"
 
 
 class Segments:
@@ -155,6 +159,8 @@ class Segments:
         newest: int,
         announce: Callable[[str, int, int], None],
     ) -> None:
+        import adbc_driver_postgresql.dbapi as adbc  # brings pandas, and deciding needs neither
+
         generation = self.manifest.generations
         folder = f"{generation}-{secrets.token_hex(4)}"
         found: list[Segment] = []
@@ -190,20 +196,19 @@ class Segments:
 
     def reading(self, feed: str, bucket: int | None = None) -> str:
         """Write the SELECT of a feed's reports, of one bucket or of all, each with `contested` as of all generations."""
-        parts = []
-        by_generation: dict[int, list[Segment]] = {}
+        together: dict[tuple[int, bool], list[Segment]] = {}
         for segment in self.manifest.of(feed, bucket):
-            by_generation.setdefault(segment.generation, []).append(segment)
-        for generation, segments in sorted(by_generation.items()):
-            files = _list(self.path(segment) for segment in segments)
-            later = self.manifest.contested(feed, after=generation)
-            if later:
-                keys = _list(self.path(segment) for segment in later)
-                mark = f"contested OR key IN (SELECT key FROM read_parquet({keys})) AS contested"
-                parts.append(f"SELECT * REPLACE ({mark}) FROM read_parquet({files}, hive_partitioning = false)")
-            else:
-                parts.append(f"SELECT * FROM read_parquet({files}, hive_partitioning = false)")
+            together.setdefault((segment.generation, segment.contested), []).append(segment)
+        parts = [self._reading_of(feed, *which, segments) for which, segments in sorted(together.items())]
         return " UNION ALL ".join(parts) if parts else f"SELECT {_nothing(feed)} WHERE false"
+
+    def _reading_of(self, feed: str, generation: int, contested: bool, segments: list[Segment]) -> str:
+        later = [] if contested else self.manifest.contested(feed, after=generation)
+        mark = "true" if contested else "false"
+        if later:
+            mark = f"key IN (SELECT key FROM read_parquet({_list(self.path(segment) for segment in later)}))"
+        files = _list(self.path(segment) for segment in segments)
+        return f"SELECT *, {mark} AS contested FROM read_parquet({files}, hive_partitioning = false)"
 
     def check(self) -> list[str]:
         """Compare every file with the manifest; give a sentence for each that is missing or differs."""
@@ -251,7 +256,9 @@ def write_generation(
     engine.unregister("arriving")
     target = own_folder(segments.folder / folder, private=True)
     name = f"{folder}/{feed}-contested.parquet"
-    engine.execute("CREATE OR REPLACE TEMP TABLE disputed AS SELECT DISTINCT key FROM arrived WHERE outcome <> 'accepted'")
+    engine.execute(
+        "CREATE OR REPLACE TEMP TABLE disputed AS SELECT DISTINCT key FROM arrived WHERE outcome <> 'accepted'"
+    )
     columns = ", ".join(
         "key IN (SELECT key FROM disputed) AS contested" if column == "contested" else f'"{column}"'
         for column in schema_of(feed)
@@ -263,7 +270,7 @@ def write_generation(
     count = _one(engine, "SELECT count(*) FROM disputed")
     if count:
         engine.execute(f"COPY disputed TO '{target}/{feed}-contested.parquet' ({_OPTIONS})")
-        found.append(Segment(feed, generation, -1, name, count, _sha256(segments.folder / name)))
+        found.append(Segment(feed, generation, -1, True, name, count, _sha256(segments.folder / name)))
     engine.execute("DROP TABLE arrived; DROP TABLE disputed")
     return found
 
@@ -278,17 +285,19 @@ def _write_files(
     generation: int,
     buckets: int,
 ) -> list[Segment]:
-    target = own_folder(segments.folder / folder, private=True) / feed
-    engine.execute(
-        f"COPY (SELECT *, {bucket_of(feed, buckets)} AS bucket FROM {source}) "
-        f"TO '{target}' ({_OPTIONS}, PARTITION_BY (bucket), OVERWRITE_OR_IGNORE)"
-    )
+    """Write reports with `contested`: the contested ones to files of their own, so that neither is read for the other."""
     found = []
-    for path in sorted(target.glob("bucket=*/*.parquet")):
-        rows = _one(engine, f"SELECT num_rows FROM parquet_file_metadata('{path}')")
-        bucket = int(path.parent.name.removeprefix("bucket="))
-        name = str(path.relative_to(segments.folder))
-        found.append(Segment(feed, generation, bucket, name, rows, _sha256(path)))
+    for contested in (False, True):
+        target = own_folder(segments.folder / folder, private=True) / (f"{feed}-several" if contested else feed)
+        engine.execute(
+            f"COPY (SELECT * EXCLUDE (contested), {bucket_of(feed, buckets)} AS bucket FROM {source} "
+            f"WHERE contested = {contested}) TO '{target}' ({_OPTIONS}, PARTITION_BY (bucket), OVERWRITE_OR_IGNORE)"
+        )
+        for path in sorted(target.glob("bucket=*/*.parquet")):
+            rows = _one(engine, f"SELECT num_rows FROM parquet_file_metadata('{path}')")
+            bucket = int(path.parent.name.removeprefix("bucket="))
+            name = str(path.relative_to(segments.folder))
+            found.append(Segment(feed, generation, bucket, contested, name, rows, _sha256(path)))
     return found
 
 

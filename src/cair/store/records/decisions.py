@@ -11,7 +11,7 @@ from cair import __version__
 from cair.kernel.reasons import Reason
 from cair.programme.reader import rulebooks_version
 from cair.rules.checks import passing
-from cair.rules.facts import DECIDING
+from cair.rules.reports import DECIDING
 from cair.store.arrow import plain
 from cair.store.database import Database, without_values
 
