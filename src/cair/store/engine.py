@@ -112,7 +112,8 @@ def session_without_spills(*, threads: int = 2, memory: str = MEMORY) -> Iterato
 def _connection(threads: int, memory: str) -> Iterator[duckdb.DuckDBPyConnection]:
     connection = duckdb.connect(":memory:")
     try:
-        connection.execute("SET TimeZone = 'UTC'")
+        # For all cursors: without GLOBAL each of them would have the zone of the environment again.
+        connection.execute("SET GLOBAL TimeZone = 'UTC'")
         connection.execute("SET memory_limit = ?", [memory])
         connection.execute("SET threads = ?", [threads])
         connection.execute("SET preserve_insertion_order = false")

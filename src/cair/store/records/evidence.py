@@ -23,6 +23,7 @@ from cair.store.engine import compiled
 from cair.store.naming import stored_name
 from cair.store.records.known import Keys, KnownKeys
 from cair.store.records.reading import Origin, ReadLines, without_extension, without_extensions
+from cair.store.standing import StandingQuery
 
 ASKED_AS_ONE_READ = 5
 """Asking for one key costs about as much as reading so many of a table from end to end."""
@@ -41,7 +42,8 @@ class EvidenceWriter:
     """Writes files, each in one transaction of its own. Only for who holds the lock of intake."""
 
     def __init__(self, connection: Any, engine: duckdb.DuckDBPyConnection, expected: Mapping[str, int]) -> None:
-        self._connection, self._engine, self._expected = connection, engine, expected
+        self._connection, self._expected = connection, expected
+        self._outcomes = StandingQuery(engine, compiled("intake/outcomes"))
         self._cursor = connection.cursor()
         for statement in _SESSION:
             self._cursor.execute(statement)
@@ -124,20 +126,15 @@ class EvidenceWriter:
         compared = np.flatnonzero(perhaps_held | _repeated(keys))
         outcomes = np.zeros(len(keys), np.int8)
         if len(compared):
-            held = self._held(feed, rows, np.flatnonzero(perhaps_held))
-            outcomes[compared] = self._compared(rows, compared, held)
+            outcomes[compared] = self._compared(feed, rows, compared, np.flatnonzero(perhaps_held))
         return pa.DictionaryArray.from_arrays(pa.array(outcomes), list(_OUTCOMES)).dictionary_decode()
 
-    def _compared(self, rows: pa.Table, places: Places, held: pa.Table) -> npt.NDArray[np.int8]:
+    def _compared(self, feed: str, rows: pa.Table, places: Places, perhaps_held: Places) -> npt.NDArray[np.int8]:
         """Apply the rule to some rows, among which are all of their keys: the outcome of each by its number."""
         stated = rows.select(["key", "revision", "fingerprint"]).take(places)
+        held = self._held(feed, rows, perhaps_held) if len(perhaps_held) else stated.slice(0, 0)
         order = rows["taken_in"].to_numpy()[places]
-        self._engine.register("keyed", stated.append_column("line", pa.array(order)))
-        self._engine.register("held", held)
-        judged = self._engine.sql(compiled("intake/outcomes")).to_arrow_table()
-        self._engine.unregister("keyed")
-        self._engine.unregister("held")
-        # The engine may give rows in any order, and gives large results in another one than asked for.
+        judged = self._outcomes.ask(keyed=stated.append_column("line", pa.array(order)), held=held.cast(stated.schema))
         numbers = np.empty(len(places), np.int8)
         said = pc.index_in(judged["outcome"], pa.array(_OUTCOMES)).to_numpy()
         numbers[np.argsort(order)] = said[np.argsort(judged["line"].to_numpy())]

@@ -21,6 +21,7 @@ from cair.kernel.reasons import RejectCode
 from cair.rules.tables import FEEDS, Column, Feed, Kind
 from cair.store.engine import compiled
 from cair.store.naming import stored_name
+from cair.store.standing import StandingQuery
 from cair.store.vault import Vault
 
 LINES_OF_A_FILE = 2**32
@@ -75,6 +76,7 @@ class LineReader:
 
     def __init__(self, engine: duckdb.DuckDBPyConnection, vault: Vault) -> None:
         self._engine, self._vault = engine, vault
+        self._queries: dict[str, StandingQuery] = {}
 
     def read(self, origin: Origin, batch: Lines) -> ReadLines:
         """Make a batch of a file's lines ready."""
@@ -90,27 +92,24 @@ class LineReader:
         """Give typed values, hashes and faults of all lines that are records, sorted by the leading key column."""
         lines = batch.values.append_column("line", batch.lines)
         receipt = pa.table({"received_at": pa.array([instant_of(origin.received_at)], pa.int64())})
+        whence = (origin.partner, origin.number * LINES_OF_A_FILE)
         query = compiled(f"intake/{feed.name}")
         if not feed.secrets:
-            table = self._asked(_hashing(feed, origin, query), lines=lines, receipt=receipt)
+            table = self._ask(_hashing(feed, query), *whence, lines=lines, receipt=receipt)
         else:
-            read = self._asked(query, lines=lines, receipt=receipt)
+            read = self._ask(query, lines=lines, receipt=receipt)
             for column in feed.secrets:
                 index = self._vault.indexes(column.secret, read[column.name].combine_chunks())
                 read = read.append_column(stored_name(column), index)
-            table = self._asked(_hashing(feed, origin, "SELECT * FROM read"), read=read)
+            table = self._ask(_hashing(feed, f"SELECT * FROM read_{feed.name}"), *whence, **{f"read_{feed.name}": read})
         for name in ("key", "fingerprint"):
             table = table.set_column(table.schema.get_field_index(name), name, _hashes(table[name]))
         return table.take(pc.sort_indices(table[stored_name(feed.column(feed.anchor))]))
 
-    def _asked(self, query: str, **tables: pa.Table) -> pa.Table:
-        for name, table in tables.items():
-            self._engine.register(name, table)
-        try:
-            return without_extensions(self._engine.sql(query).to_arrow_table())
-        finally:
-            for name in tables:
-                self._engine.unregister(name)
+    def _ask(self, query: str, *parameters: str | int, **tables: pa.Table) -> pa.Table:
+        if query not in self._queries:
+            self._queries[query] = StandingQuery(self._engine, query)
+        return without_extensions(self._queries[query].ask(*parameters, **tables))
 
     def _rejects(self, origin: Origin, batch: Lines, wrong: pa.Table) -> pa.Table:
         lines = pc.subtract(wrong["taken_in"], origin.number * LINES_OF_A_FILE).combine_chunks()
@@ -144,12 +143,16 @@ def _columns(feed: Feed) -> str:
     return ", ".join((*columns, "revision", "make_timestamptz(known_at) AS known_at", "fault", "fault_column"))
 
 
-def _hashing(feed: Feed, origin: Origin, read: str) -> str:
-    """Write the query that adds hashes and origin to what was read. Personal values enter hashes by index only."""
-    key = [f"'{origin.partner}'", *(_compared(column) for column in feed.key)]
+@cache
+def _hashing(feed: Feed, read: str) -> str:
+    """Write the query that adds hashes, partner and place to what was read, given partner and number before line 1.
+
+    Personal values enter hashes by index only.
+    """
+    key = ["$1::VARCHAR", *(_compared(column) for column in feed.key)]
     rest = [_compared(column) for column in feed.columns if not column.key]
     return f"""
-        SELECT {_columns(feed)}, '{origin.partner}' AS partner, {origin.number * LINES_OF_A_FILE} + line AS taken_in,
+        SELECT {_columns(feed)}, $1::VARCHAR AS partner, $2::BIGINT + line AS taken_in,
                {_hash(*key)} AS key, {_hash(*key, "revision", *rest)} AS fingerprint
         FROM ({read}) AS read
     """
