@@ -101,6 +101,8 @@ def test_json_is_one_document_and_errors_have_no_traceback(home: Path, tmp_path:
 
 
 def test_receipts_never_run_backwards(home: Path, tmp_path: Path) -> None:
+    (tmp_path / "redemptions.q.20200601.csv").write_text(f"{CODES}R1,c1,2020-06-01T00:00:00Z\n")
+    assert cair(home, "intake", str(tmp_path)).returncode == 0
     done = cair(home, "intake", str(tmp_path), "--received-at", "2020-01-01T00:00:00Z", "--json")
     assert done.returncode == 2
     assert "backwards" in done.stderr

@@ -5,11 +5,16 @@ memory. A generation holds what came in since the one before; when the later one
 than one report is *contested*: files know it of their own generation, `contested` lists tell it of later ones.
 """
 
+import fcntl
 import hashlib
 import json
+import os
 import secrets
 import shutil
-from collections.abc import Callable
+import time
+import weakref
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -22,6 +27,8 @@ from cair.store.database import Database, without_values
 from cair.store.facts import seen_columns
 from cair.store.private_files import own_folder
 
+PATIENCE = 300
+"""Seconds to wait for others that read or write."""
 PEOPLE_PER_BUCKET = 175_000
 GROWTH = 4
 """Everything is written anew when the later generations hold more than a part in so many of the first."""
@@ -52,11 +59,16 @@ class Segment:
 
 @dataclass
 class Manifest:
-    """What there is: in how many buckets, up to which report of the database, in which files."""
+    """What there is: in how many buckets, up to which report of which database, in which files.
+
+    `head` names the database and the last file of it that is in: another database, or one restored to an earlier
+    state and gone on from there, has another.
+    """
 
     form: str = FORM
     buckets: int = 1
     taken_in: int = -1
+    head: str = ""
     generations: int = 0
     segments: list[Segment] = field(default_factory=list)
 
@@ -90,11 +102,17 @@ def code_bucket(column: str, buckets: int) -> str:
     return f"(hash({column}) % {buckets})::INTEGER"
 
 
+class UnableToWaitForSegments(Exception):
+    """Others hold the segments for too long; the message says what to do."""
+
+
 class Segments:
-    """The segments of one home."""
+    """The segments of one home. Held for reading, once brought up to date, as long as this object lives."""
 
     def __init__(self, home: Path) -> None:
         self.folder = own_folder(home / "segments", private=True)
+        self._lock = os.open(self.folder / "lock", os.O_RDWR | os.O_CREAT, 0o600)
+        weakref.finalize(self, os.close, self._lock)
         self.manifest = self._read()
 
     def _read(self) -> Manifest:
@@ -123,8 +141,7 @@ class Segments:
 
     def adopt(self, folder: Path) -> None:
         """Take over segments made elsewhere, with their manifest (benchmarks make them without a database)."""
-        shutil.rmtree(self.folder)
-        shutil.copytree(folder, self.folder)
+        shutil.copytree(folder, self.folder, dirs_exist_ok=True)
         self.manifest = self._read()
 
     def bring_up_to_date(
@@ -134,9 +151,35 @@ class Segments:
 
         :raises UnableToUseDatabase: the database refused.
         """
+        with self._alone():
+            self._bring_up_to_date(database, engine, announce)
+
+    @contextmanager
+    def _alone(self) -> Iterator[None]:
+        """Write alone; from then on read beside others: nobody takes the files away while they are read."""
+        self._wait_for(fcntl.LOCK_EX)
+        self.manifest = self._read()
+        yield
+        self._wait_for(fcntl.LOCK_SH)
+
+    def _wait_for(self, kind: int) -> None:
+        until = time.monotonic() + PATIENCE
+        while True:
+            try:
+                return fcntl.flock(self._lock, kind | fcntl.LOCK_NB)
+            except OSError:
+                if time.monotonic() > until:
+                    raise UnableToWaitForSegments(
+                        "Other commands are reading or writing the segments of this home. Wait for them and try again."
+                    ) from None
+                time.sleep(0.05)
+
+    def _bring_up_to_date(
+        self, database: Database, engine: duckdb.DuckDBPyConnection, announce: Callable[[str, int, int], None]
+    ) -> None:
         newest, people = _state(database)
-        if newest < self.manifest.taken_in:
-            self._write(Manifest())  # another database
+        if self.manifest.taken_in >= 0 and _head(database, self.manifest.taken_in) != self.manifest.head:
+            self._write(Manifest())  # another database, or another history of this one
         if newest == self.manifest.taken_in:
             return
         if not self.manifest.generations:
@@ -178,6 +221,7 @@ class Segments:
             Manifest(
                 buckets=self.manifest.buckets,
                 taken_in=newest,
+                head=_head(database, newest),
                 generations=generation + 1,
                 segments=[*self.manifest.segments, *found],
             )
@@ -187,12 +231,12 @@ class Segments:
         """Write all generations as one, in as many buckets as there are people for."""
         folder = f"0-{secrets.token_hex(4)}"
         found: list[Segment] = []
-        taken_in = self.manifest.taken_in
+        taken_in, head = self.manifest.taken_in, self.manifest.head
         for feed in DECIDING:
             if self.manifest.of(feed):
                 engine.execute(f"CREATE OR REPLACE TEMP VIEW united AS {self.reading(feed)}")
                 found += _write_files(self, engine, feed, "united", folder=folder, generation=0, buckets=buckets)
-        self._write(Manifest(buckets=buckets, taken_in=taken_in, generations=1, segments=found))
+        self._write(Manifest(buckets=buckets, taken_in=taken_in, head=head, generations=1, segments=found))
 
     def reading(self, feed: str, bucket: int | None = None) -> str:
         """Write the SELECT of a feed's reports, of one bucket or of all, each with `contested` as of all generations."""
@@ -236,6 +280,17 @@ def _state(database: Database) -> tuple[int, int]:
         ).fetchone()
     assert row is not None, "an aggregate has one row"
     return int(row[0]), int(row[1])
+
+
+def _head(database: Database, taken_in: int) -> str:
+    """Name a database, and the file that its report number `taken_in` ends with; empty where there is no such file."""
+    with without_values(), database.connect(autocommit=True) as connection:
+        row = connection.execute(
+            "SELECT (SELECT min(applied) FROM django_migrations), number, sha256, name, received_at "
+            "FROM intake_file WHERE number = %s",
+            [taken_in >> 32],
+        ).fetchone()
+    return "/".join(map(str, row)) if row else ""
 
 
 def write_generation(
