@@ -23,7 +23,7 @@ from cair.journeys.verify import money_holds
 from cair.kernel.days import date_of, day_number
 from cair.kernel.identity import Secret
 from cair.ledger.chart import Purpose
-from cair.rules.tranches import months_after
+from cair.rules.payments import months_after
 from cair.store.records.releases import UnableToApprove, UnableToPlan, UnableToRun
 from tests.stories.money import LINE, Programme, account, card, jakarta_date, open_bank, programme, quiet
 

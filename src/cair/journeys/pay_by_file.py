@@ -5,6 +5,7 @@ import secrets
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import date, datetime
+from itertools import chain
 from pathlib import Path
 from typing import BinaryIO
 
@@ -113,38 +114,34 @@ def pay_by_file(
         announce(name, place, len(partners))
         while file := _record(office, rail, name, now=now):
             done.append(_write(office, rail, file, now=now))
-    return done
+    return [file for file in done if file.count]
 
 
 def _record(office: Office, rail: FileRailOf, partner: str, *, now: datetime) -> PaymentFile | None:
-    """Put the next orders of a partner on record as lines of a new file; those no bank can take end as failed."""
-    while True:
-        file = PaymentFile(f"{_day(now):%Y%m%d}-{secrets.token_hex(6)}", partner, now)
-        with office.database.connect() as connection:
-            lines = put_in_file(
-                connection, partner=partner, rail=rail.name, file_ref=file.file_ref, limit=MOST_IN_A_FILE, now=now
-            )
-            unwritable = _unwritable(_transfers(with_payees(connection, office.vault, lines), file))
-            if not unwritable:
-                return file if lines.num_rows else None
-            connection.rollback()
-            add_outcomes(connection, _failed(unwritable, now), now=now)
+    """Put the next orders of a partner on record as lines of a new file."""
+    file_ref = f"{_day(now):%Y%m%d}-{secrets.token_hex(6)}"
+    with office.database.connect() as connection:
+        lines = put_in_file(
+            connection, partner=partner, rail=rail.name, file_ref=file_ref, limit=MOST_IN_A_FILE, now=now
+        )
+    return PaymentFile(file_ref, partner, now) if lines.num_rows else None
 
 
-def _unwritable(transfers: Iterator[pa.RecordBatch]) -> list[tuple[str, str]]:
-    """Give reference and reason of the orders whose account or name no bank can take."""
-    found: list[tuple[str, str]] = []
+def _writable(transfers: Iterator[pa.RecordBatch], left_out: list[tuple[str, str, int]]) -> Iterator[pa.RecordBatch]:
+    """Give what a bank can take; note reference, reason and amount of the rest."""
     for batch in transfers:
         judged = judge_transfers(batch)
-        if judged.null_count < len(judged):
-            pairs = zip(batch["reference"].to_pylist(), judged.to_pylist(), strict=True)
-            found += [(reference, word) for reference, word in pairs if word]
-    return found
+        if judged.null_count == len(judged):
+            yield batch
+            continue
+        columns = (batch["reference"].to_pylist(), judged.to_pylist(), batch["amount_idr"].to_pylist())
+        left_out += [(reference, word, amount) for reference, word, amount in zip(*columns, strict=True) if word]
+        yield batch.filter(judged.is_null())
 
 
-def _failed(unwritable: list[tuple[str, str]], now: datetime) -> pa.Table:
+def _failed(left_out: list[tuple[str, str, int]], now: datetime) -> pa.Table:
     rows = []
-    for reference, word in unwritable:
+    for reference, word, _ in left_out:
         order_ref, _, attempt = reference.rpartition("-")
         reason = BankReason.NAME_DIFFERS if word == Unwritable.BAD_NAME else BankReason.ACCOUNT_NOT_FOUND
         rows.append((order_ref, int(attempt), str(State.FAILED), str(reason), now, f"unwritable {word}"))
@@ -153,33 +150,51 @@ def _failed(unwritable: list[tuple[str, str]], now: datetime) -> pa.Table:
 
 
 def _write(office: Office, rail: FileRailOf, file: PaymentFile, *, now: datetime) -> SentFile:
-    """Write a file from its lines on record, compare it with them, and say so in the audit once it is on disk."""
+    """Write a file from its lines on record, compare it with them, and say so in the audit once it is on disk.
+
+    Orders whose account or name no bank can take are left out, and end as failed.
+    """
     folder = own_folder(office.home / FOLDER, private=True)
     path = folder / f"{file.partner}.{file.file_ref}{rail.ending}"
-    unfinished = folder / f".{path.name}.{os.getpid()}"
     with office.database.connect() as connection:
         lines = put_in_file(connection, partner=file.partner, rail=rail.name, file_ref=file.file_ref, limit=1, now=now)
-        transfers = _transfers(with_payees(connection, office.vault, lines), file)
-        try:
-            with unfinished.open("xb") as out:
-                written = rail.write(transfers, out, file.file_ref, file.begun_at)
-                out.flush()
-                os.fsync(out.fileno())
-            expected = sum(lines["amount_idr"].to_pylist())
-            if (written.count, written.total) != (lines.num_rows, expected):
-                raise UnableToPay(f"{path.name} does not sum to its lines on record. Send nothing; run cair verify.")
-            unfinished.rename(path)
-        finally:
-            unfinished.unlink(missing_ok=True)
-        sync_folder(folder)
+        left_out: list[tuple[str, str, int]] = []
+        transfers = _writable(_transfers(with_payees(connection, office.vault, lines), file), left_out)
+        written = _on_disk(rail, transfers, file, path)
+        count = lines.num_rows - len(left_out)
+        expected = sum(lines["amount_idr"].to_pylist()) - sum(amount for *_, amount in left_out)
+        if (written.count, written.total) != (count, expected):
+            path.unlink(missing_ok=True)
+            raise UnableToPay(f"{path.name} does not sum to its lines on record. Send nothing; run cair verify.")
+        if left_out:
+            add_outcomes(connection, _failed(left_out, now), now=now)
         facts: dict[str, str | int] = {
             "sha256": written.sha256,
             "payments": written.count,
+            "left_out": len(left_out),
             "amount_idr": written.total,
             "rail": rail.name,
         }
         add_audit(connection, act=WRITTEN, actor="", roles=[], at=now, subject=file.file_ref, facts=facts)
     return SentFile(path, file.file_ref, file.partner, written.count, written.total, written.sha256)
+
+
+def _on_disk(rail: FileRailOf, transfers: Iterator[pa.RecordBatch], file: PaymentFile, path: Path) -> Written:
+    """Write a file, whole or not at all; none when nobody in it can be paid."""
+    first = next((batch for batch in transfers if len(batch)), None)
+    if first is None:
+        return Written(0, 0, 0, "")
+    unfinished = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        with unfinished.open("xb") as out:
+            written = rail.write(chain([first], transfers), out, file.file_ref, file.begun_at)
+            out.flush()
+            os.fsync(out.fileno())
+        unfinished.rename(path)
+    finally:
+        unfinished.unlink(missing_ok=True)
+    sync_folder(path.parent)
+    return written
 
 
 def _transfers(parts: Iterator[pa.Table], file: PaymentFile) -> Iterator[pa.RecordBatch]:

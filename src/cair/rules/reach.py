@@ -24,7 +24,10 @@ _MESSAGES = {
 def _ranks(rows: ir.Table, word: ir.Value, classes: dict[ReachClass, tuple[str, ...]]) -> ir.Table:
     """Give for each event the place of its class, the strongest first."""
     place = ibis.cases(
-        *((word.isin(list(words)), ibis.literal(_CLASSES.index(kind), type="int64")) for kind, words in classes.items()),
+        *(
+            (word.isin(list(words)), ibis.literal(_CLASSES.index(kind), type="int64"))
+            for kind, words in classes.items()
+        ),
         else_=ibis.null("int64"),
     )
     return rows.select("occurred_at", reached_card="card_number", place=place)

@@ -64,11 +64,11 @@ class Answers:
 
     def funnel_select(self) -> str:
         """Write the SELECT of the export `funnel`."""
-        return (
-            f"SELECT {instant(f'{self.as_of}::BIGINT')} AS as_of, measure, dimension, nullif(value, '') AS value, sum(count)::BIGINT AS count "
-            "FROM (FROM given_figures UNION ALL FROM given_reach_figures) GROUP BY ALL "
-            "ORDER BY measure, dimension, value NULLS FIRST"
-        )
+        return f"""
+            SELECT {instant(f"{self.as_of}::BIGINT")} AS as_of, measure, dimension, nullif(value, '') AS value,
+                   sum(count)::BIGINT AS count
+            FROM (FROM given_figures UNION ALL FROM given_reach_figures) GROUP BY ALL
+            ORDER BY measure, dimension, value NULLS FIRST"""
 
     def exported_select(self, what: str) -> str:
         """Write the SELECT of the export `decisions` or `breaks`."""
