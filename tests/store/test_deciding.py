@@ -160,7 +160,7 @@ def _written(home: Path, reports: dict[str, pa.Table], *, buckets: int, generati
                 found += segments.write_generation(
                     made, engine, feed, part.to_reader(), folder=f"{generation}-test", generation=generation
                 )
-    made._write(segments.Manifest(buckets=buckets, taken_in=last, generations=generations, segments=found))
+    made.put_in_place(segments.Manifest(buckets=buckets, taken_in=last, generations=generations, segments=found))
     return made
 
 

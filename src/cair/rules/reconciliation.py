@@ -32,15 +32,15 @@ class Stage(Enum):
 class Step:
     """One named table: how it is made of tables before it.
 
-    `route` names the column by which rows of a stored step go to the parts of a later stage; without it every part sees
-    all of them. `spares` are columns of a kept step that no later step computes with: they are only carried along.
+    `route` names the columns of which the first that is known says to which part of a later stage a row goes; without it
+    every part sees all rows. `spares` are columns of a kept step that no later step computes with: they are only carried along.
     """
 
     name: str
     stage: Stage
     build: Callable[[SimpleNamespace], ir.Table]
     kept: bool = False
-    route: str = ""
+    route: tuple[str, ...] = ()
     spares: tuple[str, ...] = ()
 
 
@@ -55,7 +55,9 @@ def _standing(feed: str, stage: Stage, *, kept: bool = False) -> Step:
 def _moving(feed: str) -> tuple[Step, Step]:
     """Make the steps of a feed whose revisions may name another card: contested keys are settled over everybody."""
     return (
-        Step(f"{feed}_winners", _FIRST, lambda t: winners(getattr(t, feed), t.moment), kept=True, route="card_number"),
+        Step(
+            f"{feed}_winners", _FIRST, lambda t: winners(getattr(t, feed), t.moment), kept=True, route=("card_number",)
+        ),
         Step(f"{feed}_now", _CARDS, lambda t: calm(getattr(t, feed), t.moment).union(getattr(t, f"{feed}_winners"))),
     )
 
@@ -139,7 +141,7 @@ STEPS: tuple[Step, ...] = (
         _CARDS,
         lambda t: trainings.bought(t.sales_standing, t.buying_again, t.holders),
         kept=True,
-        route="redeem_code",
+        route=("redeem_code",),
         spares=PRINTS,
     ),
     Step(
@@ -147,7 +149,7 @@ STEPS: tuple[Step, ...] = (
         _CARDS,
         lambda t: trainings.with_first_training(t.persons, t.bought, t.sales_taken_back),
         kept=True,
-        route="first_code",
+        route=("first_code", "card_number"),
         spares=PRINTS,
     ),
     Step("people_ruled", _CARDS, lambda t: people.with_deadlines(t.people, t.rulebooks)),
@@ -167,7 +169,7 @@ STEPS: tuple[Step, ...] = (
         _SHARED,
         lambda t: trainings.lapsed(t.sales_taken_back).union(trainings.lapsed_voids(t.taken_back)),
         kept=True,
-        route="redeem_code",
+        route=("redeem_code",),
     ),
     Step(
         "reused",
@@ -232,7 +234,7 @@ STEPS: tuple[Step, ...] = (
     Step("breaks_by_code", _CODES, lambda t: breaks.by_code(t.breaks)),
     Step("trainees", _CODES, lambda t: incentives.with_training(t.people_ruled, t.codes, t.breaks_by_code)),
     Step("trainees_held", _CODES, lambda t: holds.with_holds(t.trainees, t.holds_now, t.regions)),
-    Step("progress", _CODES, lambda t: incentives.progress(t.activities_now, t.people_ruled, t.codes)),
+    Step("progress", _CODES, lambda t: incentives.progress(t.activities_now, t.people_ruled, t.codes), kept=True),
     Step("candidates", _CODES, lambda t: incentives.with_progress(t.trainees_held, t.progress)),
     Step("checked", _CODES, lambda t: incentives.check(t.candidates)),
     Step("decisions", _CODES, lambda t: incentives.decide(t.checked, t.terms)),

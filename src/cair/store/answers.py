@@ -7,11 +7,11 @@ from pathlib import Path
 
 import duckdb
 
-from cair.store.deciding import decided_on_segments
+from cair.store.deciding import ANSWERS_ONLY, decided_on_segments
 from cair.store.engine import session
 from cair.store.exports import card, day, instant, write_rows
 from cair.store.office import Office
-from cair.store.payment_tables import lay_down_payments
+from cair.store.payment_tables import lay_down_no_payments, lay_down_payments
 from cair.store.segments import Segments
 
 Announce = Callable[[str, int, int], None]
@@ -33,6 +33,9 @@ _ONCE = {
     "revocable": "SELECT * FROM revocable",
 }
 """What belongs to everybody and is taken at the first turn."""
+
+_SPARED = ANSWERS_ONLY - {"account_fingerprint"}
+"""Payments are compared with the account; no other fingerprint is told."""
 
 EXPORTED = {
     "decisions": (
@@ -102,12 +105,15 @@ def answers(office: Office, as_of: int, *tables: str, announce: Announce) -> Ite
 
 def gather(engine: duckdb.DuckDBPyConnection, segments: Segments, as_of: int, *tables: str, announce: Announce) -> None:
     """Decide everybody on segments and gather the parts of each table as `given_<table>`."""
-    steps = [_TAKEN[table][0] if table in _TAKEN else table for table in tables]
-    with decided_on_segments(engine, segments, as_of, *steps, announce=announce) as turns:
+    lay_down_no_payments(engine)
+    taken = {table: _TAKEN.get(table, (table, _ONCE.get(table, ""))) for table in tables}
+    if "decisions" in taken and not engine.execute("FROM orders LIMIT 1").fetchall():
+        taken["decisions"] = ("standing", f"SELECT {_DECISIONS} FROM standing")  # without payments nothing else is told
+    steps = [step for step, _ in taken.values()]
+    with decided_on_segments(engine, segments, as_of, *steps, announce=announce, spared=_SPARED) as turns:
         for place, _ in enumerate(turns):
             for table in tables:
                 if table in _ONCE and place:
                     continue
-                select = _ONCE[table] if table in _ONCE else _TAKEN[table][1]
                 begin = f"CREATE TEMP TABLE given_{table} AS" if place == 0 else f"INSERT INTO given_{table}"
-                engine.execute(f"{begin} {select}")
+                engine.execute(f"{begin} {taken[table][1]}")

@@ -41,11 +41,11 @@ def _decision() -> str:
             step.name,
             step.stage.name,
             "kept" if step.kept else "view",
-            step.route,
+            " ".join(step.route),
             " ".join(needed),
             _spares(step, expression),
         ]
-        parts.append(f"\n-- step {' | '.join(header)}\n")
+        parts.append(f"\n-- step {' | '.join(header).rstrip()}\n")
         parts.append(_planned(_sql(expression)) + ";\n")
     return "".join(parts)
 

@@ -180,7 +180,7 @@ class _InParts:
             if number == 0:
                 self._engine.execute(f"ALTER TABLE {step.name} RENAME TO {step.name}_whole")
                 self._made[f"{step.name}_whole"] = self._made.pop(step.name)
-            condition = f"{card_bucket(step.route, self._buckets)} IN ({wanted})"
+            condition = f"{card_bucket(step.route[0], self._buckets)} IN ({wanted})"
             self._make("TABLE", step.name, f"FROM {step.name}_whole WHERE {condition}")
         self._run("CARDS")
         for step in self._of("CARDS"):
@@ -224,4 +224,5 @@ class _InParts:
 
 
 def _part(step: CompiledStep, buckets: int) -> str:
-    return code_bucket(f"coalesce({step.route}, '')", buckets)
+    """Write the part of a row by redeem code; whoever has none goes anywhere, but always to the same."""
+    return code_bucket(f"coalesce({', '.join(f'{column}::VARCHAR' for column in step.route)})", buckets)

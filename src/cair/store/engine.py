@@ -29,7 +29,7 @@ class CompiledStep:
     name: str
     stage: str
     kept: bool
-    route: str
+    route: tuple[str, ...]
     needs: tuple[str, ...]
     spares: tuple[str, ...]
     sql: str
@@ -43,7 +43,9 @@ def decision_steps() -> tuple[CompiledStep, ...]:
         header, sql = block.split("\n", 1)
         name, stage, kept, route, needs, spares = (part.strip() for part in header.split("|"))
         is_kept, sql = kept == "kept", sql.strip().rstrip(";")
-        steps.append(CompiledStep(name, stage, is_kept, route, tuple(needs.split()), tuple(spares.split()), sql))
+        steps.append(
+            CompiledStep(name, stage, is_kept, tuple(route.split()), tuple(needs.split()), tuple(spares.split()), sql)
+        )
     return tuple(steps)
 
 

@@ -124,7 +124,7 @@ class Segments:
             return Manifest()
         return Manifest(**{**read, "segments": [Segment(**segment) for segment in read["segments"]]})
 
-    def _write(self, manifest: Manifest) -> None:
+    def put_in_place(self, manifest: Manifest) -> None:
         """Put a manifest in place at once; then remove what it does not name."""
         unfinished = self.folder / "manifest.new"
         unfinished.write_text(json.dumps(asdict(manifest)), encoding="utf-8")
@@ -179,7 +179,7 @@ class Segments:
     ) -> None:
         newest, people = _state(database)
         if self.manifest.taken_in >= 0 and _head(database, self.manifest.taken_in) != self.manifest.head:
-            self._write(Manifest())  # another database, or another history of this one
+            self.put_in_place(Manifest())  # another database, or another history of this one
         if newest == self.manifest.taken_in:
             return
         if not self.manifest.generations:
@@ -217,7 +217,7 @@ class Segments:
                 reader = cursor.fetch_record_batch()
                 found += write_generation(self, engine, feed, reader, folder=folder, generation=generation)
         announce("", len(DECIDING), len(DECIDING))
-        self._write(
+        self.put_in_place(
             Manifest(
                 buckets=self.manifest.buckets,
                 taken_in=newest,
@@ -236,7 +236,7 @@ class Segments:
             if self.manifest.of(feed):
                 engine.execute(f"CREATE OR REPLACE TEMP VIEW united AS {self.reading(feed)}")
                 found += _write_files(self, engine, feed, "united", folder=folder, generation=0, buckets=buckets)
-        self._write(Manifest(buckets=buckets, taken_in=taken_in, head=head, generations=1, segments=found))
+        self.put_in_place(Manifest(buckets=buckets, taken_in=taken_in, head=head, generations=1, segments=found))
 
     def reading(self, feed: str, bucket: int | None = None) -> str:
         """Write the SELECT of a feed's reports, of one bucket or of all, each with `contested` as of all generations."""
