@@ -15,7 +15,7 @@ import secrets
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
-from itertools import pairwise
+from itertools import chain, pairwise
 from pathlib import Path
 from typing import BinaryIO, Self
 
@@ -317,16 +317,19 @@ def _columns_prefix(columns: tuple[str, ...] | list[str]) -> bytes:
 
 def _texts(values: pa.StringArray | pa.ChunkedArray) -> Iterator[bytes]:
     """Each value's UTF-8 bytes; none for null."""
-    for chunk in values.chunks if isinstance(values, pa.ChunkedArray) else [values]:
-        if len(chunk) == 0:
-            continue
-        wide = chunk.cast(pa.large_string())
-        _, offsets, content = wide.buffers()
-        ends = np.frombuffer(offsets, np.int64, len(wide) + 1, wide.offset * 8).tolist()
-        first = ends[0]
-        plain = bytes(memoryview(content)[first : ends[-1]]) if content else b""
-        for start, end in pairwise(ends):
-            yield plain[start - first : end - first]
+    chunks = values.chunks if isinstance(values, pa.ChunkedArray) else [values]
+    return chain.from_iterable(map(_texts_of, chunks))
+
+
+def _texts_of(chunk: pa.StringArray) -> list[bytes]:
+    wide = chunk.cast(pa.large_string())
+    _, offsets, content = wide.buffers()
+    if len(wide) == 0:
+        return []
+    ends = np.frombuffer(offsets, np.int64, len(wide) + 1, wide.offset * 8).tolist()
+    first = ends[0]
+    plain = bytes(memoryview(content)[first : ends[-1]]) if content else b""
+    return [plain[start - first : end - first] for start, end in pairwise(ends)]
 
 
 def _cut(joined: bytes, width: int) -> Iterator[bytes]:

@@ -23,15 +23,6 @@ def intake_so_far(database: Database) -> IntakeSoFar:
     return IntakeSoFar(*row)
 
 
-def is_known_content(database: Database, name: str, sha256: str) -> bool:
-    """Whether a file of this name and these bytes was taken in before."""
-    with without_values(), database.connect(autocommit=True) as connection:
-        found = connection.execute(
-            "SELECT 1 FROM intake_file WHERE sha256 = %s AND name = %s AND refusal = '' LIMIT 1", [sha256, name]
-        ).fetchone()
-    return found is not None
-
-
 def rejects(database: Database, until: datetime) -> Iterator[tuple[int, str, int, str, str, str, str, str, bytes]]:
     """Give the rejects of files received until an instant, in the order of intake.
 
