@@ -2,12 +2,14 @@
 
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from cair.cli.terminal import AsJson, Language, instant, language, now, office, progress, show_json
-from cair.journeys.take_evidence import Intake, TakenFile, take_files
+
+if TYPE_CHECKING:
+    from cair.journeys.take_evidence import Intake, TakenFile
 
 
 def register(app: typer.Typer) -> None:
@@ -24,6 +26,8 @@ def intake(
     as_json: AsJson = False,
 ) -> None:
     """Take files or folders of files in; every line gets one outcome."""
+    from cair.journeys.take_evidence import take_files
+
     clock = now()
     received = instant(received_at, option="--received-at") or clock
     chosen = language(lang)
@@ -37,7 +41,7 @@ def intake(
         raise SystemExit(1)
 
 
-def _document(result: Intake) -> dict[str, object]:
+def _document(result: "Intake") -> dict[str, object]:
     files = [
         {"name": file.name, "feed": file.feed, "partner": file.partner, "lines": _lines(file), **file.counts}
         for file in result.files
@@ -46,11 +50,11 @@ def _document(result: Intake) -> dict[str, object]:
     return {"files": files, "refused": refused}
 
 
-def _lines(file: TakenFile) -> int:
+def _lines(file: "TakenFile") -> int:
     return sum(file.counts.values())
 
 
-def _show(result: Intake, lang: str) -> None:
+def _show(result: "Intake", lang: str) -> None:
     from rich.table import Table
 
     from cair.cli.terminal import console

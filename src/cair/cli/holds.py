@@ -9,9 +9,9 @@ import typer
 
 from cair.cli.terminal import AsJson, AsOf, UsageError, console, instant, now, office, say, show_json
 from cair.kernel.reasons import BreakKind
-from cair.rules.holds import SCOPES
+from cair.rules.tables import FEEDS
 
-Scope = StrEnum("Scope", {scope.name: scope.name for scope in SCOPES})  # type: ignore[misc]
+Scope = StrEnum("Scope", {word: word for word in FEEDS["holds"].column("scope").words})  # type: ignore[misc]
 
 
 class Verdict(StrEnum):
