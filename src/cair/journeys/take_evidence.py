@@ -101,7 +101,7 @@ def take_files(
         first = intake_so_far(office.database).last_number + 1
         reading = _Reading(office, LineReader(engine.cursor(), office.vault), received_at)
         with (
-            evidence_writer(office.database, engine, expected=_expected(files, sizes)) as writer,
+            evidence_writer(office.database, engine, office.vault, expected=_expected(files, sizes)) as writer,
             ahead(reading.files(files, first), depth=BATCHES_AHEAD) as steps,
         ):
             for step in steps:

@@ -1,4 +1,4 @@
-"""A batch of lines made ready to be written: typed, hashed, personal values sealed and indexed, rejects set aside.
+"""A batch of lines made ready to be written: typed, hashed, personal values indexed, rejects set aside.
 
 Nothing here asks the database, so that the next batch can be made ready while the one before is written.
 """
@@ -57,7 +57,7 @@ class Origin:
 
 @dataclass(frozen=True)
 class ReadLines:
-    """Lines ready to be written: `rows` as their table has them (but for the outcome), `rejects` as theirs has them.
+    """Lines ready to be written: `rows` but for the outcome and the sealing, `rejects` as their table has them.
 
     `rows` are sorted by the leading key column.
     """
@@ -86,7 +86,7 @@ class LineReader:
         wrong = table.filter(pc.is_valid(table["fault"])) if faulty else table.slice(0, 0)
         good = table.filter(pc.is_null(table["fault"])) if faulty else table
         rejects = self._rejects(origin, batch, wrong) if faulty or batch.malformed_lines else None
-        return ReadLines(self._sealed(feed, good.drop_columns(["fault", "fault_column"])), rejects)
+        return ReadLines(good.drop_columns(["fault", "fault_column"]), rejects)
 
     def _typed(self, feed: Feed, origin: Origin, batch: Lines) -> pa.Table:
         """Give typed values, hashes and faults of all lines that are records, sorted by the leading key column."""
@@ -127,13 +127,14 @@ class LineReader:
             }
         )
 
-    def _sealed(self, feed: Feed, rows: pa.Table) -> pa.Table:
-        if not feed.secrets:
-            return rows
-        names = [f"plain_{column.name}" for column in feed.secrets]
-        plain = rows.select(names).rename_columns([column.name for column in feed.secrets])
-        sealed = self._vault.seal(feed.name, plain, rows["fingerprint"])
-        return rows.drop_columns(names).append_column("sealed", sealed)
+
+def sealed(vault: Vault, feed: Feed, rows: pa.Table) -> pa.Table:
+    """Seal the personal values of rows that were read: what is in the clear leaves with this step."""
+    if not feed.secrets:
+        return rows
+    names = [f"plain_{column.name}" for column in feed.secrets]
+    plain = rows.select(names).rename_columns([column.name for column in feed.secrets])
+    return rows.drop_columns(names).append_column("sealed", vault.seal(feed.name, plain, rows["fingerprint"]))
 
 
 @cache
