@@ -168,7 +168,8 @@ class _InParts:
         """Let feeds be their reports in some buckets, or in all."""
         for feed in feeds:
             if feed in self._needed:
-                parts = [self._segments.reading(feed, bucket) for bucket in buckets or [None]]
+                asked: list[int | None] = [*buckets] if buckets else [None]
+                parts = [self._segments.reading(feed, bucket) for bucket in asked]
                 self._make("VIEW", feed, " UNION ALL ".join(parts))
 
     def _pass(self, number: int) -> None:
