@@ -95,7 +95,8 @@ def take_files(
     files = files_of(paths)
     sizes = [_size(file) for file in files]
     taken = _Taken(sizes, progress)
-    with alone(office.database, "intake"), session_without_spills() as engine:
+    # One thread of the engine: the other processor has the database's work.
+    with alone(office.database, "intake"), session_without_spills(threads=1) as engine:
         check_receipt(office, received_at, now=now)
         clear_unfinished(office.home)
         first = intake_so_far(office.database).last_number + 1
