@@ -254,6 +254,58 @@ def test_payments_are_what_the_database_says(paid: Database, vault: Vault) -> No
     assert items.select(["order_ref", "attempt"]).to_pylist() == [{"order_ref": two, "attempt": 2}]
 
 
+def test_what_is_looked_at_by_statement_is_looked_at_in_every_row(paid: Database) -> None:
+    """Balance, the file of a line, the line and the order of a verdict: one bad row among many is enough."""
+    (one, *_) = refs(paid, 1)
+    payable = "(SELECT number FROM account WHERE name LIKE 'Liabilities:Incentives:%')"
+    went = "(SELECT number FROM account WHERE name LIKE '%:Paid')"
+    many = (
+        "INSERT INTO transfer SELECT 7 + n, '2020-07-27 03:00Z', 'many/' || n, 'correction', 'POSTED', NULL, 5, 2 "
+        "FROM generate_series(1, 1500) AS n;"
+        f"INSERT INTO leg SELECT 7 + n, 1, {payable}, n, 5 FROM generate_series(1, 1500) AS n;"
+        f"INSERT INTO leg SELECT 7 + n, 2, {went}, n, -5 FROM generate_series(1, 1500) AS n"
+    )
+    with paid.connect() as connection:
+        connection.execute(f"{many}; SET CONSTRAINTS ALL IMMEDIATE")
+        connection.rollback()
+    for old, new in (("n, -5 ", "n, -5 - (n = 777)::int "), ("n, 5 FROM", "n, 5 + 2 * (n = 1500)::int FROM")):
+        refused(paid, many.replace(old, new), "transfer_balances")
+    refused(paid, f"{many} WHERE n <> 3", "transfer_balances")
+    refused(paid, many.split(";")[0], "transfer_balances")
+    file = (
+        "INSERT INTO bank_file (number, name, partner, format, sha256, received_at, refusal, lines, debit_idr, "
+        "credit_idr, proof) VALUES (7, 'x', 'ovo', 'x', 'x', now(), '', 1500, 0, 0, '')"
+    )
+    line = (
+        "INSERT INTO bank_line (file_number, line, direction, status) "
+        "SELECT {}, n, '', 'x' FROM generate_series(1, 1500) AS n"
+    )
+    verdict = (
+        "INSERT INTO line_verdict (file_number, line, number, bucket, whose_move, order_ref, attempt, decided_at, "
+        "decided_by) SELECT 7, {}, 1, 'x', 'PMO', {}, 1, now(), '' FROM generate_series(1, 1500) AS n"
+    )
+    named_none = f"CASE WHEN n < 1500 THEN '{one}' END"
+    cases = [
+        (line.format("7"), "bank_line_of_file"),
+        (f"{file}; {line.format('7 + (n = 900)::int')}", "bank_line_of_file"),
+        (f"{file}; {line.format(7)}; {verdict.format('n + (n = 1500)::int', 'NULL')}", "line_verdict_of_line"),
+        (
+            f"{file}; {line.format(7)}; {verdict.format('n', f'coalesce({named_none}, $$no$$)')}",
+            "line_verdict_of_order",
+        ),
+    ]
+    for statements, constraint in cases:
+        refused(paid, statements, constraint)
+    with paid.connect() as connection:
+        connection.execute(f"{file}; {line.format(7)}; {verdict.format('n', named_none)}")
+    refused(
+        paid,
+        "INSERT INTO payment_outcome (order_ref, attempt, status, occurred_at, evidence, transfer) "
+        "VALUES ('nobody', 1, 'PAID', now(), '', 5)",
+        "payment_outcome_booked",
+    )
+
+
 def test_nothing_of_money_is_changed_or_deleted(paid: Database) -> None:
     with paid.connect(autocommit=True) as connection:
         connection.execute("INSERT INTO staff VALUES (1, 'x', ARRAY['AUDITOR'], '', now(), '')")

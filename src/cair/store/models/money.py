@@ -1,7 +1,7 @@
 """Money: the books, releases and who approved them, payment orders, what was sent and answered, what banks say.
 
 Append-only, all of it: a state is what the rows say, a total is what they add up to. What a row may say is held by
-constraints here and by the triggers of the migration (0003_money.sql), so that no program can say otherwise.
+constraints here and by the triggers of the migration (0003_money.sql, 0005_money_by_statement.sql), so that no program can say otherwise.
 """
 
 from django.contrib.postgres.fields import ArrayField
@@ -84,6 +84,18 @@ class Leg(models.Model):
             CheckConstraint(name="leg_amount", condition=~Q(amount_idr=0)),
             CheckConstraint(name="leg_position", condition=Q(position__gte=1)),
         ]
+
+
+class Booking(models.Model):
+    """Transfers that one statement wrote, `first` to `last`: written by a trigger, whole when the transaction ends."""
+
+    first = models.BigIntegerField(primary_key=True)
+    last = models.BigIntegerField()
+
+    class Meta:
+        """Append-only."""
+
+        db_table = "booking"
 
 
 class Staff(models.Model):
@@ -513,6 +525,7 @@ MONEY = (
     Account,
     Transfer,
     Leg,
+    Booking,
     Staff,
     Audit,
     Appropriation,

@@ -21,6 +21,7 @@ MONEY_TABLES = (
     "account",
     "transfer",
     "leg",
+    "booking",
     "staff",
     "audit",
     "appropriation",
