@@ -1,7 +1,8 @@
 """Money: the books, releases and who approved them, payment orders, what was sent and answered, what banks say.
 
 Append-only, all of it: a state is what the rows say, a total is what they add up to. What a row may say is held by
-constraints here and by the triggers of the migration (0003_money.sql, 0005_money_by_statement.sql), so that no program can say otherwise.
+constraints here and by the triggers of the migrations (0003_money.sql, 0005_money_by_statement.sql), so that no program
+can say otherwise.
 """
 
 from django.contrib.postgres.fields import ArrayField
