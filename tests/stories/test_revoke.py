@@ -197,10 +197,10 @@ def test_an_appeal_gives_the_days_back(house: House) -> None:
     house.approve(planned, START)
     run_revocation(house.office, planned["plan"], by=ANI, clock=lambda: START, announce=quiet)
     later = START + timedelta(days=10)
-    restored = restore(house.office, CARDS["thrice"], reason="was in hospital", now=later)
+    restored = restore(house.office, CARDS["thrice"], reason="was in hospital", by=BUDI, now=later)
     assert restored["buy_by"] == "2020-05-20"
     with pytest.raises(UnableToRestore):
-        restore(house.office, CARDS["thrice"], reason="again", now=later)
+        restore(house.office, CARDS["thrice"], reason="again", by=BUDI, now=later)
     story = explain_person(house.office, CARDS["thrice"], later, lang="en")
     assert story["decision"]["reason"] == "NOT_BOUGHT"
 

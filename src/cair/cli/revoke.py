@@ -112,7 +112,8 @@ def run(number: Plan, actor: As, as_json: AsJson = False) -> None:
         show_json(document)
         return
     before = f" {document['revoked_before']:,} were revoked before." if document["revoked_before"] else ""
-    say(f"{document['revoked']:,} were revoked by plan {number}.{before} `cair reconcile` decides them anew.")
+    money = f" Rp{document['returned_idr']:,} of {document['returned_people']:,} fell back to the state."
+    say(f"{document['revoked']:,} were revoked by plan {number}.{before}{money} `cair reconcile` decides them anew.")
 
 
 @revoke.command("list")
@@ -141,16 +142,22 @@ def show(as_json: AsJson = False) -> None:
 def restore(
     card_number: Annotated[str, typer.Argument(metavar="CARD_NUMBER", help="16 digits.")],
     reason: Annotated[str, typer.Option("--reason", help="Why the appeal succeeded.")],
+    actor: As,
     as_json: AsJson = False,
 ) -> None:
-    """Restore somebody whose appeal succeeded; the days that were lost are given back."""
+    """Restore somebody whose appeal succeeded; the days that were lost are given back, and the balance."""
     from cair.journeys.revoke import restore as restore_person
+    from cair.journeys.staff import who_acts
 
     if len(card_number) != 16 or not (card_number.isascii() and card_number.isdigit()):
         raise UsageError("A card number has 16 digits.")
     with office() as opened:
-        document = restore_person(opened, card_number, reason=reason, now=now())
+        by = who_acts(opened, actor, secret_of(actor))
+        document = restore_person(opened, card_number, reason=reason, by=by, now=now())
     if as_json:
         show_json(document)
     else:
-        say(f"Restored by {document['revocation_ref']}. Last day to buy: {document['buy_by']}.")
+        say(
+            f"Restored by {document['revocation_ref']}. Last day to buy: {document['buy_by']}. "
+            f"Rp{document['restored_idr']:,} are on the balance again."
+        )

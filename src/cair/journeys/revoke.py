@@ -17,6 +17,7 @@ from cair.journeys.hold import state_fact
 from cair.journeys.take_evidence import take_files
 from cair.kernel.days import instant_of, instant_text
 from cair.kernel.reasons import Outcome, Reason
+from cair.rules.release import MAY_APPROVE
 from cair.rules.revocation import decree, reference
 from cair.store.locks import alone
 from cair.store.office import Office
@@ -26,17 +27,18 @@ from cair.store.queries.revocations import RevocationPlan, parts, read_items, re
 from cair.store.records import revocations as records
 from cair.store.records.revocations import UnableToRevoke
 from cair.store.records.staff import Actor
+from cair.store.records.training_money import Moved, booking, let_fall_back, take_back
 from cair.store.stories import storyteller
 
 Announce = Callable[[str, int, int], None]
 PART = 50_000
 """Decrees in one file."""
 ReturnMoney = Callable[[list[int], datetime], None]
-"""Told the card numbers that were revoked, and when, after their decrees are on record; may be told again."""
+"""Told the card numbers that were revoked, and when that is, after their decrees are on record; may be told again."""
 
 
 class UnableToRestore(Exception):
-    """Nobody is revoked under this card number."""
+    """Nobody is revoked under this card number, or somebody may not decide the appeal."""
 
 
 def plan_revocation(
@@ -96,13 +98,15 @@ def run_revocation(
     """Carry an approved plan out, or go on with one that was stopped. All on its list or none are revoked.
 
     :param clock: receipts are dated when they come; a long run sees others' come in between.
-    :param return_money: the hook of the ledger, called for each part once its decrees are on record. It must do
-        nothing for people whose money it returned already: a run that is given again calls it again.
+    :param return_money: called for each part once its decrees are on record; by default what is left on the balances
+        falls back to the state treasury account. It must do nothing for people whose money it returned already: a run
+        that is given again calls it again.
 
     :raises UnableToRevoke: it is not approved, or somebody on its list may no longer be revoked.
     """
     records.check_planner(by)
-    now = clock()
+    now, moved = clock(), Moved()
+    give_back = return_money or _giving_back(office, by, moved)
     with alone(office.database, "revocation"):
         with office.database.connect() as connection:
             approved = records.check_approved(connection, plan)
@@ -116,11 +120,21 @@ def run_revocation(
             announce("revoke", after, approved.people)
             cards, new = _decree(office, approved, after, until, clock())
             added, known = added + new, known + len(cards) - new
-            if return_money:
-                return_money(cards, approved.begun_at)
+            give_back(cards, clock())
         announce("", approved.people, approved.people)
     begun = instant_text(instant_of(approved.begun_at))
-    return {"plan": plan, "revoked": added, "revoked_before": known, "occurred_at": begun}
+    returned = {"returned_idr": sum(moved.amounts_idr.values()), "returned_people": sum(moved.people.values())}
+    return {"plan": plan, "revoked": added, "revoked_before": known, "occurred_at": begun, **returned}
+
+
+def _giving_back(office: Office, by: Actor, moved: Moved) -> ReturnMoney:
+    """Let what is left on the balances of the revoked fall back to the state."""
+
+    def give_back(cards: list[int], now: datetime) -> None:
+        with booking(office.database), office.database.connect() as connection:
+            let_fall_back(connection, cards, by=by, now=now, moved=moved)
+
+    return give_back
 
 
 def _check_still(office: Office, plan: RevocationPlan, now: datetime, announce: Announce) -> None:
@@ -195,11 +209,13 @@ def list_plans(office: Office) -> list[dict[str, object]]:
         ]
 
 
-def restore(office: Office, card_number: str, *, reason: str, now: datetime) -> dict[str, object]:
-    """Restore somebody after a successful appeal; the days from the first revocation on are given back.
+def restore(office: Office, card_number: str, *, reason: str, by: Actor, now: datetime) -> dict[str, object]:
+    """Restore somebody after a successful appeal; the days from the first revocation on are given back, and the money.
 
-    :raises UnableToRestore: nobody is revoked under this card number.
+    :raises UnableToRestore: nobody is revoked under this card number, or the actor may not decide appeals.
     """
+    if not set(MAY_APPROVE[1]) & by.roles:
+        raise UnableToRestore(f"{by.name} may not decide appeals. Roles that may: {', '.join(MAY_APPROVE[1])}.")
     with storyteller(office) as teller:
         decision = teller.read(int(card_number), instant_of(now))["decision"]
         if not decision or decision[0]["reason"] != Reason.REVOKED:
@@ -212,7 +228,13 @@ def restore(office: Office, card_number: str, *, reason: str, now: datetime) -> 
         "reason": reason,
         "occurred_at": written_instant(now),
     }
-    state_fact(office, "revocations", row, now=now)
+    moved = Moved()
+    with booking(office.database):
+        state_fact(office, "revocations", row, now=now)
+        with office.database.connect() as connection:
+            take_back(connection, int(card_number), by=by, now=now, moved=moved)
+            records.note_restored(connection, restored, by=by, now=now)
     with storyteller(office) as teller:
         person = teller.read(int(card_number), instant_of(now))["person"]
-    return {"revocation_ref": restored, "buy_by": person[0]["buy_by"] if person else None}
+    buy_by = person[0]["buy_by"] if person else None
+    return {"revocation_ref": restored, "buy_by": buy_by, "restored_idr": sum(moved.amounts_idr.values())}

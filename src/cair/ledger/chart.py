@@ -70,6 +70,17 @@ def given_back(line: str, purpose: Purpose) -> Account:
     return Account(f"Equity:State-treasury:{_part(line)}:{purpose}", is_personal=True)
 
 
+def given_back_training(line: str) -> Account:
+    """Give the account of training money that fell back to the state treasury account."""
+    return given_back(line, Purpose.TRAINING)
+
+
+def is_of_training(account: str) -> bool:
+    """Whether training money of participants is held on an account of this name."""
+    kind = account.split(":")
+    return kind[1] in ("Training", "Platforms") or (kind[1] == "State-treasury" and kind[-1] == Purpose.TRAINING)
+
+
 def _part(name: str) -> str:
     part = name[:1].upper() + name[1:]
     assert part.replace("-", "").isalnum(), "a line or platform is named with letters, digits and hyphens"

@@ -4,6 +4,7 @@ A participant's training money is on four kinds of personal accounts: his balanc
 has not yet earned (reserved), what platforms have earned, and what fell back to the state. Their sum is the grant.
 """
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -11,7 +12,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from cair.ledger import chart
-from cair.ledger.chart import Purpose
+from cair.ledger.chart import Account, Purpose
 from cair.ledger.transfers import Code, Side, Transfers, batch, together
 
 HOLDINGS = pa.schema(
@@ -39,7 +40,7 @@ def holdings(people: pa.Table, purchases: pa.Table) -> pa.Table:
         own = people.filter(pc.equal(people["line"], line))
         parts += [
             _held(chart.balance(line).name, own, pc.subtract(own["granted_idr"], own["given_back_idr"])),
-            _held(chart.given_back(line, Purpose.TRAINING).name, own, own["given_back_idr"]),
+            _held(chart.given_back_training(line).name, own, own["given_back_idr"]),
         ]
     for line, platform in sorted(
         set(zip(purchases["line"].to_pylist(), purchases["platform"].to_pylist(), strict=True))
@@ -79,9 +80,45 @@ def move_training(run: str, wanted: pa.Table, booked: pa.Table) -> Transfers:
     return together([part for line in lines for part in _moves_of_line(run, line, moved)])
 
 
+def fall_back(run: str, booked: pa.Table) -> Transfers:
+    """Let what is left on the balances of some participants fall back to the state treasury account.
+
+    :param run: name of what called for it; with the code it names the transfers.
+    :param booked: holdings of these participants, as booked. Whoever has nothing on his balance is left alone.
+    """
+    return _all_of(run, booked, chart.balance, Code.RETURN_TRAINING, chart.given_back_training)
+
+
+def come_back(run: str, booked: pa.Table) -> Transfers:
+    """Take back what of the training money of some participants had fallen back. Parameters as for `fall_back`."""
+    return _all_of(run, booked, chart.given_back_training, Code.RESTORE_TRAINING, chart.balance)
+
+
+def _all_of(
+    run: str, booked: pa.Table, source: Callable[[str], Account], code: Code, target: Callable[[str], Account]
+) -> Transfers:
+    parts = []
+    for part in sorted({chart.line_of(account) for account in pc.unique(booked["account"]).to_pylist()}):
+        leaving, arriving = source(part).name, target(part).name
+        held = _changes(booked, [leaving])
+        held = held.filter(pc.greater(held["change"], 0))
+        cards = held["card_number"].combine_chunks()
+        event = f"training/{run}/{code}/{part}"
+        parts.append(
+            batch(
+                event,
+                code,
+                debit=_side(leaving, cards),
+                credit=_side(arriving, cards),
+                amounts=held["change"].to_numpy(),
+            )
+        )
+    return together(parts)
+
+
 def _moves_of_line(run: str, line: str, moved: pa.Table) -> list[Transfers]:
     balance, reserved = chart.balance(line).name, chart.reserved(line).name
-    state, free = chart.given_back(line, Purpose.TRAINING).name, chart.available(line, Purpose.TRAINING).name
+    state, free = chart.given_back_training(line).name, chart.available(line, Purpose.TRAINING).name
     platforms = [
         account
         for account in sorted(pc.unique(moved["account"]).to_pylist())

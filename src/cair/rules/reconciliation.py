@@ -13,7 +13,19 @@ from types import SimpleNamespace
 import ibis
 from ibis.expr import types as ir
 
-from cair.rules import breaks, holds, incentives, matching, measures, people, reach, revocation, trainings, tranches
+from cair.rules import (
+    breaks,
+    holds,
+    incentives,
+    matching,
+    measures,
+    people,
+    reach,
+    revocation,
+    training_money,
+    trainings,
+    tranches,
+)
 from cair.rules.facts import calm, in_force, shared, winners
 from cair.rules.payments import SCHEMAS as PAYMENTS
 from cair.rules.reports import PRINTS, TOLD, schemas
@@ -251,6 +263,8 @@ STEPS: tuple[Step, ...] = (
     Step("unpaid", _CODES, lambda t: measures.unpaid(t.profiles)),
     Step("waits", _CODES, lambda t: measures.waits(t.standing, t.moment)),
     Step("broken_by", _CODES, lambda t: measures.broken_by(t.breaks, t.moment)),
+    Step("training_grants", _CODES, lambda t: training_money.grants(t.people_ruled, t.terms, t.moment)),
+    Step("training_sales", _CODES, lambda t: training_money.sales(t.bought, t.codes, t.breaks_by_code)),
 )
 """Every step, in order."""
 

@@ -1,13 +1,13 @@
 """Compile the rules to SQL files for the engine: `python -m cair.store.compile` (`make sql`)."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import ibis
 from ibis.expr import operations as ops
 
-from cair.rules import intake, reconciliation
+from cair.rules import intake, reconciliation, training_money
 from cair.rules.tables import FEEDS, REVISION
 from cair.store.compile_few import steps_of_few
 
@@ -63,11 +63,18 @@ def _outcomes() -> str:
     return _sql(intake.outcomes(lines, ibis.table(stated, name="held")))
 
 
+def _training(build: Callable[[ibis.Table, ibis.Table], ibis.Table]) -> str:
+    made = {step.name: rows.schema() for step, rows in reconciliation.expressions()}
+    return _sql(build(*(ibis.table(made[name], name=name) for name in ("training_grants", "training_sales"))))
+
+
 def compiled_files() -> Iterator[tuple[str, str]]:
     """Give the name and the content of every compiled file."""
     yield "reconciliation.sql", _decision()
     yield "reconciliation.sqlite.sql", _NOTE + "".join(steps_of_few())
     yield "intake/outcomes.sql", f"{_NOTE}{_outcomes()};\n"
+    yield "training/people.sql", f"{_NOTE}{_training(training_money.people_held)};\n"
+    yield "training/purchases.sql", f"{_NOTE}{_training(training_money.purchases_held)};\n"
     for feed in FEEDS:
         yield f"intake/{feed}.sql", f"{_NOTE}{_reading(feed)};\n"
 

@@ -15,7 +15,7 @@ from cair.ledger.chart import Purpose
 from cair.ledger.training import HOLDINGS
 from cair.ledger.transfers import Code
 from cair.programme.reader import rulebooks
-from cair.store.copying import read_table
+from cair.store.copying import copy_rows, read_table
 from cair.store.database import Database, without_values
 
 Connection = psycopg.Connection[Any]
@@ -111,26 +111,53 @@ def holdings(connection: Connection, *, first: int = 0, last: int = 10**16) -> p
 
     in the form of `cair.ledger.training`. About 100 bytes a row, three rows a participant.
     """
-    return read_table(connection, _HOLDINGS, [first, last], HOLDINGS)
+    return read_table(connection, _HOLDINGS, [_training_accounts(connection), first, last], HOLDINGS)
 
 
-_TRAINING = ", ".join(
-    f"'{code}'"
-    for code in (
-        Code.GRANT_TRAINING,
-        Code.WITHDRAW_TRAINING,
-        Code.RESERVE_PURCHASE,
-        Code.VOID_PURCHASE,
-        Code.SETTLE_PURCHASE,
-        Code.TAKE_BACK_PURCHASE,
-        Code.RETURN_TRAINING,
-        Code.RESTORE_TRAINING,
-    )
-)
-_HOLDINGS = f"""
+def holdings_of(connection: Connection, cards: pa.Array) -> pa.Table:
+    """Give the training money booked for some participants; each card once."""
+    with without_values():
+        connection.execute("CREATE TEMP TABLE IF NOT EXISTS asked_card (card_number bigint) ON COMMIT DROP")
+        connection.execute("TRUNCATE asked_card")
+    copy_rows(connection, "asked_card", pa.table({"card_number": cards}))
+    with without_values():
+        connection.execute("ANALYZE asked_card")
+    return read_table(connection, _HOLDINGS_OF, [_training_accounts(connection)], HOLDINGS)
+
+
+def _training_accounts(connection: Connection) -> list[int]:
+    with without_values():
+        rows = connection.execute("SELECT name, number FROM account").fetchall()
+    return [number for name, number in rows if chart.is_of_training(name)]
+
+
+# Training money is never pending, so every leg counts.
+_HOLDINGS = """
     SELECT account.name, leg.card_number, -sum(leg.amount_idr)
     FROM leg JOIN account ON account.number = leg.account
-    JOIN transfer ON transfer.number = leg.transfer AND transfer.code IN ({_TRAINING})
-    WHERE leg.card_number BETWEEN %s AND %s
+    WHERE leg.account = ANY(%s) AND leg.card_number BETWEEN %s AND %s
     GROUP BY 1, 2 HAVING sum(leg.amount_idr) <> 0 ORDER BY 1, 2
+"""
+_HOLDINGS_OF = """
+    SELECT account.name, leg.card_number, -sum(leg.amount_idr)
+    FROM leg JOIN account ON account.number = leg.account
+    WHERE leg.account = ANY(%s) AND leg.card_number IN (SELECT card_number FROM asked_card)
+    GROUP BY 1, 2 HAVING sum(leg.amount_idr) <> 0 ORDER BY 1, 2
+"""
+
+
+def training_granted(connection: Connection) -> dict[str, tuple[int, int]]:
+    """Give for each budget line what training money is granted and what is still available, whole rupiah."""
+    names = {chart.available(book.name, Purpose.TRAINING).name: book.name for book in rulebooks()}
+    with without_values():
+        rows = connection.execute(_GRANTED, [[Code.GRANT_TRAINING, Code.WITHDRAW_TRAINING], list(names)]).fetchall()
+    found = {names[name]: (int(granted), int(left)) for name, granted, left in rows}
+    return {line: found.get(line, (0, 0)) for line in names.values()}
+
+
+_GRANTED = """
+    SELECT account.name, coalesce(sum(leg.amount_idr) FILTER (WHERE transfer.code = ANY(%s)), 0), -sum(leg.amount_idr)
+    FROM account JOIN leg ON leg.account = account.number AND leg.card_number IS NULL
+    JOIN transfer ON transfer.number = leg.transfer
+    WHERE account.name = ANY(%s) GROUP BY 1
 """

@@ -123,6 +123,12 @@ def begin_run(connection: Connection, *, plan: int, by: Actor, now: datetime) ->
     return known
 
 
+def note_restored(connection: Connection, reference: str, *, by: Actor, now: datetime) -> None:
+    """Put on record who let an appeal succeed; in the caller's transaction."""
+    roles = [str(role) for role in by.roles]
+    add_audit(connection, act="revocation.restore", actor=by.name, roles=roles, at=now, subject=reference, facts={})
+
+
 def _known(connection: Connection, plan: int, kind: type[Exception]) -> RevocationPlan:
     try:
         return read_plan(connection, plan)
