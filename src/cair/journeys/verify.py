@@ -19,6 +19,7 @@ def verify_all(office: Office, now: datetime, *, announce: Announce) -> list[Ver
         verification.rejects_add_up(office),
         verification.files_are_kept(office, announce),
         verification.nothing_can_be_changed(office),
+        verification.plans_are_what_was_approved(office),
         verification.figures_add_up(office, instant_of(now), announce),
         verification.decisions_replay(office, announce),
         verification.segments_are_sound(office),

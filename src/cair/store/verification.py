@@ -9,6 +9,7 @@ import duckdb
 
 from cair.kernel.days import instant_of
 from cair.programme.reader import rulebooks_version
+from cair.rules.revocation import list_hash
 from cair.rules.tables import FEEDS
 from cair.store.answers import gather
 from cair.store.database import without_values
@@ -16,13 +17,20 @@ from cair.store.deciding import decided_on_segments
 from cair.store.engine import session
 from cair.store.office import Office
 from cair.store.payment_tables import lay_down_payments
+from cair.store.queries.invariants import MONEY_TABLES
+from cair.store.queries.revocations import read_items, read_plans
 from cair.store.records.decisions import DECIDED, changed_select, keep_newest
 from cair.store.records.raw_files import kept_path
 from cair.store.segments import Segments
 
 Announce = Callable[[str, int, int], None]
-GUARDED = (*FEEDS, "intake_file", "reject", "run", "decision", "awaited", "unmasking")
-"""Tables that refuse to be changed."""
+GUARDED = (
+    *(*FEEDS, "intake_file", "reject", "run", "decision", "awaited", "unmasking"),
+    *("revocation_plan", "revocation_item", "revocation_approval", "revocation_run"),
+    *("campaign", "campaign_item", "campaign_sending"),
+    *MONEY_TABLES,
+)
+"""Tables that refuse to be changed: all but the fingerprint of the keys."""
 
 
 @dataclass(frozen=True)
@@ -100,16 +108,36 @@ def files_are_kept(office: Office, announce: Announce) -> Verified:
 
 
 def nothing_can_be_changed(office: Office) -> Verified:
-    """Tables of evidence and decisions refuse UPDATE, DELETE and TRUNCATE."""
+    """All tables of the record refuse UPDATE, DELETE and TRUNCATE."""
     with without_values(), office.database.connect(autocommit=True) as connection:
-        found = {
-            row[0]
-            for row in connection.execute(
-                "SELECT tgrelid::regclass::text FROM pg_trigger WHERE tgname = 'append_only' AND tgenabled = 'O'"
-            )
-        }
-    open_ones = [table for table in GUARDED if table not in {name.strip('"') for name in found}]
-    return Verified("evidence and decisions are append-only", not open_ones, f"open: {', '.join(open_ones) or 'none'}")
+        rows = connection.execute(_OPEN, [list(GUARDED), _REFUSES]).fetchall()
+    told = ", ".join(table for (table,) in rows) or "none"
+    return Verified("nothing on record can be changed", not rows, f"open of {len(GUARDED)} tables: {told}")
+
+
+_REFUSES = 2 | 8 | 16 | 32
+"""Bits of a trigger that comes before DELETE, UPDATE and TRUNCATE, once a statement."""
+_OPEN = """
+    SELECT name FROM unnest(%s::text[]) AS name WHERE NOT EXISTS (
+        SELECT FROM pg_trigger JOIN pg_proc ON pg_proc.oid = tgfoid
+        WHERE tgrelid = to_regclass(quote_ident(name)) AND tgname = 'append_only' AND tgenabled IN ('O', 'A')
+          AND tgtype = %s AND proname = 'refuse_change' AND prosrc LIKE '%%RAISE EXCEPTION%%'
+    ) ORDER BY name
+"""
+
+
+def plans_are_what_was_approved(office: Office) -> Verified:
+    """Lists of people to be revoked have the hash that was approved, and as many people as they say."""
+    with office.database.connect() as connection:
+        plans = read_plans(connection)
+        wrong = []
+        for plan in plans:
+            items = read_items(connection, plan.number)
+            hashed = list_hash(items, as_of=plan.as_of, planned_by=plan.planned_by)
+            if hashed != plan.list_hash or items.num_rows != plan.people:
+                wrong.append(str(plan.number))
+    told = f"{len(plans)} plans" + (f"; changed: {', '.join(wrong)}" if wrong else "")
+    return Verified("plans of revocation are what was approved", not wrong, told)
 
 
 def segments_are_sound(office: Office) -> Verified:
