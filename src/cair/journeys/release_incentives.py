@@ -1,13 +1,14 @@
 """From a decision that says DUE to an order: planned as a frozen list, approved by others, run in one transaction."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
 from cair.kernel.days import instant_of, instant_text
 from cair.ledger.chart import Purpose
 from cair.programme.reader import rulebooks
+from cair.rules.approvals import day_of, stages_from_idr
 from cair.rules.release import Role
 from cair.store.due import due_benefits
 from cair.store.office import Office
@@ -56,10 +57,11 @@ def give_money(
 
 
 def plan_release(office: Office, wishes: Wishes, *, by: Actor, now: datetime, announce: Announce) -> Release:
-    """Freeze who is to be paid of all that are due as of an instant.
+    """Freeze who is to be paid of all that are due as of an instant; as many approve as the figures of today ask for.
 
     :raises cair.store.records.releases.UnableToPlan: nobody can be paid, or the actor may not plan.
     """
+    wishes = replace(wishes, stages_from_idr=stages_from_idr(day_of(now)))
     due, shared = due_benefits(office, instant_of(wishes.as_of), announce=announce)
     try:
         with office.database.connect() as connection:

@@ -17,7 +17,7 @@ from cair.journeys.hold import state_fact
 from cair.journeys.take_evidence import take_files
 from cair.kernel.days import instant_of, instant_text
 from cair.kernel.reasons import Outcome, Reason
-from cair.rules.release import MAY_APPROVE
+from cair.rules.approvals import day_of, may_approve
 from cair.rules.revocation import decree, reference
 from cair.store.locks import alone
 from cair.store.office import Office
@@ -214,8 +214,9 @@ def restore(office: Office, card_number: str, *, reason: str, by: Actor, now: da
 
     :raises UnableToRestore: nobody is revoked under this card number, or the actor may not decide appeals.
     """
-    if not set(MAY_APPROVE[1]) & by.roles:
-        raise UnableToRestore(f"{by.name} may not decide appeals. Roles that may: {', '.join(MAY_APPROVE[1])}.")
+    allowed = may_approve(1, day_of(now))
+    if not set(allowed) & by.roles:
+        raise UnableToRestore(f"{by.name} may not decide appeals. Roles that may: {', '.join(allowed)}.")
     with storyteller(office) as teller:
         decision = teller.read(int(card_number), instant_of(now))["decision"]
         if not decision or decision[0]["reason"] != Reason.REVOKED:

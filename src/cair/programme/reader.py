@@ -1,5 +1,6 @@
 """Read the figures and rulebooks, check that each value has its unit, date and source, and serve them as rows."""
 
+from bisect import bisect_right
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date
@@ -49,6 +50,19 @@ def figure(name: str, rulebook: str) -> object:
     values = content["values"]
     assert isinstance(values, dict), f"{name}: values must be a mapping"
     value: object = values[rulebook]["value"]
+    return value
+
+
+def dated(name: str, on: date) -> object:
+    """Give the value of an office's figure that is in force on a day; before its first day the first one.
+
+    :raises KeyError: no such figure.
+    """
+    values = _read(f"parameters/{name}.yaml")["values"]
+    assert isinstance(values, list), f"{name}: values must be a list, each with its day"
+    days = [entry["from"] for entry in values]
+    assert days == sorted(set(days)), f"{name}: values stand in the order of their days"
+    value: object = values[max(0, bisect_right(days, on) - 1)]["value"]
     return value
 
 

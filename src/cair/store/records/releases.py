@@ -12,7 +12,8 @@ import pyarrow.compute as pc
 
 from cair.ledger.transfers import pay_incentives, release_incentives
 from cair.rules import release as rules
-from cair.rules.release import ITEMS, MAY_APPROVE, MAY_PLAN, MAY_RUN, Role
+from cair.rules.approvals import day_of, may_approve
+from cair.rules.release import ITEMS, MAY_PLAN, MAY_RUN, Role
 from cair.store.copying import copy_rows, plan_for
 from cair.store.database import UnableToUseDatabase, without_values
 from cair.store.queries.releases import Release, available, read_items, read_release, standing
@@ -122,9 +123,10 @@ def approve(connection: Connection, *, release: int, list_hash: bytes, by: Actor
         raise UnableToApprove("Nobody approves what he planned. Ask somebody else.")
     if by.name in known.approved_by:
         raise UnableToApprove("Each stage is approved by somebody else.")
-    role = next((role for role in MAY_APPROVE[stage] if role in by.roles), None)
+    may = may_approve(stage, day_of(known.planned_at))
+    role = next((role for role in may if role in by.roles), None)
     if role is None:
-        raise UnableToApprove(f"Stage {stage} is approved by: {', '.join(MAY_APPROVE[stage])}.")
+        raise UnableToApprove(f"Stage {stage} is approved by: {', '.join(may)}.")
     with without_values():
         connection.execute(
             "INSERT INTO approval "
@@ -144,7 +146,7 @@ def end(connection: Connection, *, release: int, how: str, why: str, by: Actor, 
     :raises UnableToApprove: it has ended already, or the actor may not.
     """
     known = _known(connection, release, UnableToApprove)
-    allowed: frozenset[Role] = frozenset(MAY_APPROVE[1]) if how == "REFUSED" else MAY_PLAN
+    allowed: frozenset[Role] = frozenset(may_approve(1, day_of(known.planned_at))) if how == "REFUSED" else MAY_PLAN
     if known.ended or not allowed & by.roles:
         raise UnableToApprove(f"Release {release} has ended, or {by.name} may not end it.")
     with without_values():

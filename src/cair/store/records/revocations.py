@@ -8,7 +8,8 @@ import numpy as np
 import psycopg
 import pyarrow as pa
 
-from cair.rules.release import MAY_APPROVE, MAY_PLAN
+from cair.rules.approvals import day_of, may_approve
+from cair.rules.release import MAY_PLAN
 from cair.rules.revocation import ITEMS, list_hash
 from cair.store.copying import copy_rows
 from cair.store.database import UnableToUseDatabase, without_values
@@ -79,9 +80,10 @@ def approve(connection: Connection, *, plan: int, hashed: bytes, by: Actor, now:
     _check_list(connection, known, UnableToApproveRevocation)
     if by.name == known.planned_by:
         raise UnableToApproveRevocation("Nobody approves what he planned. Ask somebody else.")
-    role = next((role for role in MAY_APPROVE[1] if role in by.roles), None)
+    allowed = may_approve(1, day_of(now))
+    role = next((role for role in allowed if role in by.roles), None)
     if role is None:
-        raise UnableToApproveRevocation(f"Revocations are approved by: {', '.join(MAY_APPROVE[1])}.")
+        raise UnableToApproveRevocation(f"Revocations are approved by: {', '.join(allowed)}.")
     if known.approved_by:
         raise UnableToApproveRevocation(f"Plan {plan} has been approved by {known.approved_by}.")
     try:

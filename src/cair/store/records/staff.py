@@ -14,7 +14,8 @@ import psycopg
 from cryptography.exceptions import InvalidKey
 from cryptography.hazmat.primitives.kdf.scrypt import Scrypt
 
-from cair.rules.release import Role, forbidden_pair
+from cair.rules.approvals import day_of, forbidden_pair
+from cair.rules.release import Role
 from cair.store.database import without_values
 from cair.store.records.audit import add_audit
 
@@ -52,7 +53,7 @@ def add_staff(connection: Connection, *, name: str, roles: frozenset[Role], adde
         raise UnableToAddStaff("A name has 1 to 100 printable characters, none blank at its ends.")
     if not roles:
         raise UnableToAddStaff(f"{name} needs a role. Roles: {', '.join(Role)}.")
-    if pair := forbidden_pair(roles):
+    if pair := forbidden_pair(roles, day_of(now)):
         raise UnableToAddStaff(f"No one person may be {pair[0]} and {pair[1]}. Name two people.")
     secret = secrets.token_urlsafe(SECRET)
     _add(connection, name, roles, secret_hash(secret), added_by, now)
