@@ -306,6 +306,14 @@ def test_what_is_looked_at_by_statement_is_looked_at_in_every_row(paid: Database
     )
 
 
+def test_the_first_line_in_a_file_is_named_after_its_order(paid: Database) -> None:
+    *_, three = refs(paid, 1)
+    line = f"INSERT INTO sending VALUES ({{}}, '{three}', 1, 0, 'SEND', '{{}}', '{{}}', 'f', now())"
+    refused(paid, line.format(1, "csv", "x"), "sending_external_id")
+    first = line.format(1, "csv", f"{three}-1-0")
+    refused(paid, f"{first}; {line.format(2, 'iso20022', f'{three}-1-0')}", "sending_one_first_file")
+
+
 def test_nothing_of_money_is_changed_or_deleted(paid: Database) -> None:
     with paid.connect(autocommit=True) as connection:
         connection.execute("INSERT INTO staff VALUES (1, 'x', ARRAY['AUDITOR'], '', now(), '')")

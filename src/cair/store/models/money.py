@@ -7,7 +7,7 @@ can say otherwise.
 
 from django.contrib.postgres.fields import ArrayField
 from django.db import models
-from django.db.models import CheckConstraint, F, Q, UniqueConstraint
+from django.db.models import Case, CheckConstraint, F, Q, UniqueConstraint, Value, When
 
 from cair.store.models.evidence import BINARY
 
@@ -39,7 +39,7 @@ class Transfer(models.Model):
 
     number = models.BigIntegerField(primary_key=True, db_comment="Without gaps, in the order of booking.")
     booked_at = models.DateTimeField(db_comment="Never runs backwards.")
-    event = models.TextField(db_collation=BINARY, unique=True, db_comment="Name of the event: booked once.")
+    event = _word("Name of the event: booked once.")
     code = _word("Why money moved.")
     stage = _word("PENDING, POSTED or VOIDED.")
     settles = models.BigIntegerField(null=True, db_comment="The pending transfer that it settles.")
@@ -58,6 +58,8 @@ class Transfer(models.Model):
                 | Q(stage="PENDING", settles__isnull=True, legs__gte=2)
                 | Q(stage__in=["POSTED", "VOIDED"], settles__isnull=False, legs=0),
             ),
+            # What settles is booked once because what it settles is settled once.
+            UniqueConstraint(fields=["event"], condition=Q(settles__isnull=True), name="transfer_event_once"),
             UniqueConstraint(fields=["settles"], condition=Q(settles__isnull=False), name="transfer_settles_once"),
             CheckConstraint(name="transfer_settles_earlier", condition=Q(settles__lt=F("number")) | Q(settles=None)),
         ]
@@ -381,10 +383,17 @@ class Sending(models.Model):
         """Append-only."""
 
         db_table = "sending"
-        indexes = [models.Index(fields=["order_ref", "attempt"], name="sending_order")]
+        indexes = [models.Index(fields=["file_ref"], condition=~Q(file_ref=""), name="sending_file")]
         constraints = [
-            UniqueConstraint(fields=["rail", "external_id"], name="sending_external_id"),
-            UniqueConstraint(fields=["order_ref", "attempt"], condition=Q(epoch=0), name="sending_one_first_file"),
+            # The first line in a file is named after its order (trigger), so that it is unique by the constraint below.
+            UniqueConstraint(fields=["rail", "external_id"], condition=Q(epoch__gt=0), name="sending_external_id"),
+            # One first line of each order, and the way to all sendings of an order.
+            UniqueConstraint(
+                "order_ref",
+                "attempt",
+                Case(When(epoch=0, then=Value(0)), default=F("number"), output_field=models.BigIntegerField()),
+                name="sending_one_first_file",
+            ),
             CheckConstraint(name="sending_kind", condition=Q(kind__in=["SEND", "ASK", "CHECK"])),
         ]
 
@@ -492,7 +501,6 @@ class BankLine(models.Model):
         """Append-only."""
 
         db_table = "bank_line"
-        indexes = [models.Index(fields=["reference"], name="bank_line_ref", condition=Q(reference__isnull=False))]
 
 
 class LineVerdict(models.Model):
