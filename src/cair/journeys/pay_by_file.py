@@ -3,6 +3,7 @@
 import os
 import secrets
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import date, datetime
 from itertools import chain
@@ -10,6 +11,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from cair.channels.payments.configured import IsoSettings
 from cair.channels.payments.csv.bulk_out import BulkHead, write_bulk
@@ -26,10 +28,12 @@ from cair.store.payees import with_payees
 from cair.store.private_files import own_folder, sync_folder
 from cair.store.queries.payment_files import WRITTEN, PaymentFile, partners_to_pay, unfinished_files
 from cair.store.records.audit import add_audit
-from cair.store.records.payments import OUTCOMES, add_outcomes, put_in_file
+from cair.store.records.payments import OUTCOMES, add_outcomes, lines_of_file, put_in_file
 
 Announce = Callable[[str, int, int], None]
 MOST_IN_A_FILE = 500_000
+LONG = 10_000
+"""Lines from which on a file takes long enough to be written that something else can be done meanwhile."""
 FOLDER = "payments"
 
 
@@ -107,24 +111,42 @@ def pay_by_file(
     """
     with office.database.connect() as connection:
         begun = unfinished_files(connection, rail.name)
-    done = [_write(office, rail, file, now=now) for file in begun]
+    done = []
+    for file in begun:
+        with office.database.connect() as connection:
+            lines = lines_of_file(connection, rail=rail.name, file_ref=file.file_ref)
+        done.append(_write(office, rail, file, lines, now=now))
     with office.database.connect() as connection:
         partners = [name for name in partners_to_pay(connection, partner=partner) if name not in but]
-    for place, name in enumerate(partners):
-        announce(name, place, len(partners))
-        while file := _record(office, rail, name, now=now):
-            done.append(_write(office, rail, file, now=now))
+    recorded = (found for name in partners for found in _record(office, rail, name, now=now))
+    for file, lines in _one_ahead(recorded):
+        announce(file.partner, partners.index(file.partner), len(partners))
+        done.append(_write(office, rail, file, lines, now=now))
     return [file for file in done if file.count]
 
 
-def _record(office: Office, rail: FileRailOf, partner: str, *, now: datetime) -> PaymentFile | None:
-    """Put the next orders of a partner on record as lines of a new file."""
-    file_ref = f"{_day(now):%Y%m%d}-{secrets.token_hex(6)}"
-    with office.database.connect() as connection:
-        lines = put_in_file(
-            connection, partner=partner, rail=rail.name, file_ref=file_ref, limit=MOST_IN_A_FILE, now=now
-        )
-    return PaymentFile(file_ref, partner, now) if lines.num_rows else None
+def _one_ahead(recorded: Iterator[tuple[PaymentFile, pa.Table]]) -> Iterator[tuple[PaymentFile, pa.Table]]:
+    """Give files that are on record; while a long one is written, the database records the lines of the next."""
+    with ThreadPoolExecutor(max_workers=1) as ahead:
+        found = next(recorded, None)
+        while found:
+            following = ahead.submit(next, recorded, None) if found[1].num_rows >= LONG else None
+            yield found
+            found = following.result() if following else next(recorded, None)
+
+
+def _record(office: Office, rail: FileRailOf, partner: str, *, now: datetime) -> Iterator[tuple[PaymentFile, pa.Table]]:
+    """Put the orders of a partner on record as lines of new files, one file at a time, each committed."""
+    while True:
+        file_ref = f"{_day(now):%Y%m%d}-{secrets.token_hex(6)}"
+        with office.database.connect() as connection:
+            lines = put_in_file(
+                connection, partner=partner, rail=rail.name, file_ref=file_ref, limit=MOST_IN_A_FILE, now=now
+            )
+        if lines.num_rows:
+            yield PaymentFile(file_ref, partner, now), lines
+        if lines.num_rows < MOST_IN_A_FILE:
+            return
 
 
 def _writable(transfers: Iterator[pa.RecordBatch], left_out: list[tuple[str, str, int]]) -> Iterator[pa.RecordBatch]:
@@ -149,20 +171,21 @@ def _failed(left_out: list[tuple[str, str, int]], now: datetime) -> pa.Table:
     return pa.table(columns, schema=OUTCOMES)
 
 
-def _write(office: Office, rail: FileRailOf, file: PaymentFile, *, now: datetime) -> SentFile:
+def _write(office: Office, rail: FileRailOf, file: PaymentFile, lines: pa.Table, *, now: datetime) -> SentFile:
     """Write a file from its lines on record, compare it with them, and say so in the audit once it is on disk.
 
     Orders whose account or name no bank can take are left out, and end as failed.
+
+    :param lines: columns of `cair.store.records.payments.FILED`.
     """
     folder = own_folder(office.home / FOLDER, private=True)
     path = folder / f"{file.partner}.{file.file_ref}{rail.ending}"
     with office.database.connect() as connection:
-        lines = put_in_file(connection, partner=file.partner, rail=rail.name, file_ref=file.file_ref, limit=1, now=now)
         left_out: list[tuple[str, str, int]] = []
         transfers = _writable(_transfers(with_payees(connection, office.vault, lines), file), left_out)
         written = _on_disk(rail, transfers, file, path)
         count = lines.num_rows - len(left_out)
-        expected = sum(lines["amount_idr"].to_pylist()) - sum(amount for *_, amount in left_out)
+        expected = (pc.sum(lines["amount_idr"]).as_py() or 0) - sum(amount for *_, amount in left_out)
         if (written.count, written.total) != (count, expected):
             path.unlink(missing_ok=True)
             raise UnableToPay(f"{path.name} does not sum to its lines on record. Send nothing; run cair verify.")

@@ -119,6 +119,11 @@ def put_in_file(
         if error.constraint in {"sending_by_newest_claim", "sending_before_the_end", "sending_one_first_file"}:
             raise UnableToSend("Orders of this file have just been taken by somebody else. Try again.") from None
         raise
+    return lines_of_file(connection, rail=rail, file_ref=file_ref)
+
+
+def lines_of_file(connection: Connection, *, rail: str, file_ref: str) -> pa.Table:
+    """Give the lines that are on record for a file: columns of `FILED`, in their order."""
     return read_table(connection, _FILED, [rail, file_ref], FILED)
 
 
