@@ -117,5 +117,9 @@ class Outcome(StrEnum):
     REJECTED = "rejected"
 
 
+NOT_YET = "NOT_YET"
+"""The day of a later benefit has not come, or what it follows has not happened."""
+NOT_ANSWERED = "NOT_ANSWERED"
+"""The survey was not answered while its window was open."""
 BENEFIT_TRANCHE_1 = "TRANCHE_1"
 """Name of the first incentive in decisions and exports."""

@@ -7,7 +7,7 @@ is another one, or was looked at again. Without payments everything is as decide
 import ibis
 from ibis.expr import types as ir
 
-from cair.kernel.reasons import BENEFIT_TRANCHE_1, Move, Reason
+from cair.kernel.reasons import BENEFIT_TRANCHE_1, NOT_ANSWERED, NOT_YET, Move, Reason
 from cair.kernel.remedies import MENDED_BY_OFFICE
 from cair.kernel.states import State, Step
 from cair.programme.reader import rulebooks
@@ -28,10 +28,6 @@ from cair.rules.facts import beside
 from cair.rules.incentives import CHECKS
 from cair.rules.tables import PMO
 
-NOT_YET = "NOT_YET"
-"""The day of a later benefit has not come, or what it follows has not happened."""
-NOT_ANSWERED = "NOT_ANSWERED"
-"""The survey was not answered while its window was open."""
 SURVEY_DAYS = 30
 """Survey n opens so many days times n after tranche 1 was paid, and is open for so many, inclusive."""
 LATER_CHECKS = frozenset(

@@ -7,6 +7,9 @@ from pathlib import Path
 
 import duckdb
 
+from cair.kernel.reasons import NOT_ANSWERED, NOT_YET, Move, Reason
+from cair.kernel.remedies import BankReason
+from cair.kernel.states import State
 from cair.store.deciding import ANSWERS_ONLY, decided_on_segments
 from cair.store.engine import session
 from cair.store.exports import card, day, instant, write_rows
@@ -16,8 +19,8 @@ from cair.store.segments import Segments
 
 Announce = Callable[[str, int, int], None]
 
-_DECISIONS = """card_number, benefit, state, reason, detail, whose_move, partner, since, due_day, amount_idr,
-    first_code AS redeem_code, order_ref"""
+_DECISIONS = """card_number, benefit, state::state_word AS state, reason::reason_word AS reason, detail,
+    whose_move::move_word AS whose_move, partner, since, due_day, amount_idr, first_code AS redeem_code, order_ref"""
 _BREAKS = "redeem_code, kind, whose_move, partner, since, due_day, card_number, precedence"
 _TAKEN = {
     "decisions": ("told", f"SELECT {_DECISIONS} FROM told"),
@@ -76,7 +79,8 @@ class Answers:
     def exported_select(self, what: str) -> str:
         """Write the SELECT of the export `decisions` or `breaks`."""
         columns, order = EXPORTED[what]
-        return f"SELECT {columns} FROM given_{what} ORDER BY {order}"
+        # Put in order before it is written out as text: the rows are narrower then.
+        return f"SELECT {columns} FROM (FROM given_{what} ORDER BY {order})"
 
     def write(self, what: str, path: Path) -> int:
         """Write the export `decisions`, `breaks` or `funnel` to a file; say how many rows.
@@ -103,9 +107,24 @@ def answers(office: Office, as_of: int, *tables: str, announce: Announce) -> Ite
         yield Answers(engine, as_of)
 
 
+def _lay_down_words(engine: duckdb.DuckDBPyConnection) -> None:
+    """Make types of the words that decisions are told in: one byte each while everybody is gathered and put in order."""
+    paid = [
+        row[0] for row in engine.execute("SELECT DISTINCT order_reason FROM orders WHERE order_reason <> ''").fetchall()
+    ]
+    for name, words in {
+        "state": list(State),
+        "reason": [*Reason, *BankReason, NOT_YET, NOT_ANSWERED, "", *paid],
+        "move": list(Move),
+    }.items():
+        told = ", ".join("'" + str(word).replace("'", "''") + "'" for word in dict.fromkeys(map(str, words)))
+        engine.execute(f"DROP TYPE IF EXISTS {name}_word; CREATE TEMP TYPE {name}_word AS ENUM ({told})")
+
+
 def gather(engine: duckdb.DuckDBPyConnection, segments: Segments, as_of: int, *tables: str, announce: Announce) -> None:
     """Decide everybody on segments and gather the parts of each table as `given_<table>`."""
     lay_down_no_payments(engine)
+    _lay_down_words(engine)
     taken = {table: _TAKEN.get(table, (table, _ONCE.get(table, ""))) for table in tables}
     if "decisions" in taken and not engine.execute("FROM orders LIMIT 1").fetchall():
         taken["decisions"] = ("standing", f"SELECT {_DECISIONS} FROM standing")  # without payments nothing else is told
