@@ -451,13 +451,16 @@ class PaymentOutcome(models.Model):
 
 
 class BankFile(models.Model):
-    """A partner's file about payments, taken in once whatever is in it, with what it proves about itself."""
+    """A partner's file about payments, taken in once whatever is in it, with what it proves about itself.
+
+    One that was refused may come again: what was wrong may have been the mapping it was read by.
+    """
 
     number = models.BigIntegerField(primary_key=True)
     name = _word()
     partner = _word()
     format = _word()
-    sha256 = models.TextField(db_collation=BINARY, unique=True)
+    sha256 = _word()
     received_at = models.DateTimeField()
     refusal = _word("Why it was refused whole; empty: taken in.")
     lines = models.BigIntegerField()
@@ -472,6 +475,7 @@ class BankFile(models.Model):
 
         db_table = "bank_file"
         constraints = [
+            UniqueConstraint(fields=["sha256"], condition=Q(refusal=""), name="bank_file_once"),
             CheckConstraint(
                 name="bank_file_adds_up",
                 condition=Q(opening_idr=None)
@@ -530,6 +534,40 @@ class LineVerdict(models.Model):
         ]
 
 
+class AccountCheck(models.Model):
+    """What a payment partner said of a linked account when it was asked, with nobody being paid."""
+
+    number = models.BigIntegerField(primary_key=True)
+    partner = _word()
+    card_number = models.BigIntegerField()
+    account_ref_index = models.UUIDField()
+    account_fingerprint = models.UUIDField(db_comment="The report of the account, in `accounts`.")
+    external_id = _word("Name of the call.")
+    asked_at = models.DateTimeField()
+    is_certain = models.BooleanField(db_comment="The partner gave a usable answer; else nothing is known.")
+    code = _word()
+    raw_code = _word()
+    reason = _word("Why it cannot be paid to, normalised.", null=True)
+    verdict = _word("ACCEPTED, LOOK (people look) or REFUSED, by the holder's name; none without an answer.", null=True)
+    sealed = models.BinaryField(null=True, db_comment="The holder's name as told, encrypted.")
+
+    class Meta:
+        """Append-only."""
+
+        db_table = "account_check"
+        indexes = [
+            models.Index(fields=["card_number", "partner", "account_ref_index"], name="account_check_account"),
+        ]
+        constraints = [
+            UniqueConstraint(fields=["partner", "external_id"], name="account_check_external_id"),
+            CheckConstraint(
+                name="account_check_verdict",
+                condition=Q(is_certain=False, verdict=None, reason=None)
+                | Q(is_certain=True, verdict__isnull=False, verdict__in=["ACCEPTED", "LOOK", "REFUSED"]),
+            ),
+        ]
+
+
 MONEY = (
     Account,
     Transfer,
@@ -552,5 +590,6 @@ MONEY = (
     BankFile,
     BankLine,
     LineVerdict,
+    AccountCheck,
 )
 """All tables of money; each refuses UPDATE, DELETE and TRUNCATE."""

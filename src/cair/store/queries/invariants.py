@@ -39,6 +39,7 @@ MONEY_TABLES = (
     "bank_file",
     "bank_line",
     "line_verdict",
+    "account_check",
 )
 """Tables whose rows are never changed nor deleted."""
 
