@@ -1,10 +1,12 @@
 """Payments on their way: claims, what is sent (committed before it leaves), what is answered, how each order ended."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any
 
+import numpy as np
 import psycopg
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -141,6 +143,7 @@ _FILE = """
           AND NOT EXISTS (SELECT FROM sending
                           WHERE (sending.order_ref, sending.attempt) = (ordered.order_ref, ordered.attempt))
           AND NOT EXISTS (SELECT FROM sending WHERE rail = %s AND file_ref = %s)
+          AND (NOT EXISTS (SELECT FROM recovery) OR NOT waits_for_recovery(ordered.order_ref, ordered.attempt))
         ORDER BY transfer LIMIT %s
     ) AS free
 """
@@ -239,37 +242,61 @@ def add_outcomes(connection: Connection, outcomes: pa.Table, *, now: datetime) -
     :param outcomes: columns of `OUTCOMES`; status PAID, FAILED or RETURNED, reason for the latter two.
     :returns: one `Taken` per row.
     """
-    take_turn(connection)
-    place = pa.array(range(outcomes.num_rows), pa.int64())
-    taken = pa.repeat(pa.scalar("", pa.string()), outcomes.num_rows)
-    for statuses in (["PAID", "FAILED"], ["RETURNED"]):
-        chosen = pc.is_in(outcomes["status"], pa.array(statuses))
-        own = outcomes.append_column("place", place).filter(chosen)
-        if own.num_rows:
-            taken = pc.replace_with_mask(taken, chosen.combine_chunks(), _add_outcomes(connection, own, now))
-    assert not pc.any(pc.equal(taken, "")).as_py(), "a status is PAID, FAILED or RETURNED"
-    return taken
+    known = pc.is_in(outcomes["status"], pa.array(["PAID", "FAILED", "RETURNED"]))
+    assert pc.all(known).as_py() is not False, "a status is PAID, FAILED or RETURNED"
+    _make_room(connection)
+    place = pa.array(np.arange(outcomes.num_rows))
+    copy_rows(connection, "handed_in", outcomes.append_column("place", place))
+    judged = _book(connection, now).sort_by("place")
+    return judged["taken"].combine_chunks()
 
 
-_JUDGED = pa.schema(
-    [*OUTCOMES, ("taken", pa.string()), ("card_number", pa.int64()), ("line", pa.string()),
-     ("amount_idr", pa.int64()), ("transfer", pa.int64())]
-)  # fmt: skip
+def add_outcomes_found(connection: Connection, found: Sequence[tuple[str, Sequence[Any]]], *, now: datetime) -> None:
+    """Book outcomes that statements find in the database, as `add_outcomes` books those of a table.
+
+    :param found: SELECTs that give the columns of `OUTCOMES` and a place, with their values.
+    """
+    _make_room(connection)
+    with without_values():
+        for statement, values in found:
+            connection.execute(f"INSERT INTO handed_in ({', '.join(OUTCOMES.names)}, place) {statement}", values)
+    _book(connection, now)
 
 
-def _add_outcomes(connection: Connection, outcomes: pa.Table, now: datetime) -> pa.Array:
+def _make_room(connection: Connection) -> None:
     with without_values():
         connection.execute("DROP TABLE IF EXISTS handed_in")
         connection.execute(
             "CREATE TEMP TABLE handed_in ON COMMIT DROP AS SELECT order_ref, attempt, status, reason, occurred_at, "
             "evidence, attempt AS place FROM payment_outcome WITH NO DATA"
         )
-    copy_rows(connection, "handed_in", outcomes)
+
+
+_JUDGED = pa.schema(
+    [*OUTCOMES, ("place", pa.int64()), ("taken", pa.string()), ("card_number", pa.int64()), ("line", pa.string()),
+     ("amount_idr", pa.int64()), ("transfer", pa.int64())]
+)  # fmt: skip
+
+
+def _book(connection: Connection, now: datetime) -> pa.Table:
+    """Book what was handed in; give it with what became of it: columns of `_JUDGED`."""
+    take_turn(connection)
     with without_values():
         connection.execute("ANALYZE handed_in")
-    plan_for(connection, outcomes.num_rows)
-    judged = read_table(connection, _JUDGE, [], _JUDGED)
-    booked = judged.filter(pc.equal(judged["taken"], Taken.BOOKED))
+        row = connection.execute("SELECT count(*) FROM handed_in").fetchone()
+    plan_for(connection, row[0] if row else 0)
+    judged = []
+    for statuses in (["PAID", "FAILED"], ["RETURNED"]):
+        judged.append(read_table(connection, _JUDGE, [statuses], _JUDGED))
+        _book_judged(connection, judged[-1], now)
+    return pa.concat_tables(judged)
+
+
+def _book_judged(connection: Connection, judged: pa.Table, now: datetime) -> None:
+    # In the order of their keys rows find their places in the indexes one beside the other.
+    booked = judged.filter(pc.equal(judged["taken"], Taken.BOOKED)).sort_by(
+        [("order_ref", "ascending"), ("attempt", "ascending")]
+    )
     of = {status: booked.filter(pc.equal(booked["status"], status)) for status in ("PAID", "FAILED", "RETURNED")}
     ordered = pa.concat_tables(of.values())
     first = add_transfers(
@@ -277,19 +304,16 @@ def _add_outcomes(connection: Connection, outcomes: pa.Table, now: datetime) -> 
         together([confirm_incentives(of["PAID"]), fail_incentives(of["FAILED"]), return_incentives(of["RETURNED"])]),
         now=now,
     )
-    count = ordered.num_rows
     came_back = pc.if_else(pc.equal(ordered["status"], "RETURNED"), "PAID", pa.scalar(None, pa.string()))
     rows = ordered.select(OUTCOMES.names).append_column("previous_status", came_back)
-    copy_rows(
-        connection, "payment_outcome", rows.append_column("transfer", pa.array(range(first, first + count), pa.int64()))
-    )
-    return judged["taken"].combine_chunks()
+    numbers = pa.array(np.arange(first, first + ordered.num_rows))
+    copy_rows(connection, "payment_outcome", rows.append_column("transfer", numbers))
 
 
 _JUDGE = f"""
     SELECT handed.order_ref, handed.attempt, handed.status,
            CASE WHEN handed.status <> 'PAID' THEN coalesce(handed.reason, 'OTHER') END, handed.occurred_at,
-           handed.evidence,
+           handed.evidence, handed.place,
            CASE WHEN ordered.order_ref IS NULL THEN '{Taken.UNKNOWN_ORDER}'
                 WHEN known.transfer IS NOT NULL THEN '{Taken.KNOWN}'
                 WHEN other.status IS NOT NULL THEN '{Taken.CONTRADICTS}'
@@ -300,7 +324,7 @@ _JUDGE = f"""
            ordered.card_number, ordered.line, ordered.amount_idr, ordered.transfer
     FROM (SELECT *, row_number() OVER (PARTITION BY order_ref, attempt ORDER BY place) AS nth,
                  row_number() OVER (PARTITION BY order_ref, attempt, status ORDER BY place) AS nth_of_status
-          FROM handed_in) AS handed
+          FROM handed_in WHERE status = ANY(%s)) AS handed
     LEFT JOIN payment_order AS ordered USING (order_ref, attempt)
     LEFT JOIN payment_outcome AS known USING (order_ref, attempt, status)
     LEFT JOIN payment_outcome AS paid
@@ -308,5 +332,4 @@ _JUDGE = f"""
     LEFT JOIN payment_outcome AS other
       ON (other.order_ref, other.attempt) = (handed.order_ref, handed.attempt)
      AND other.status = CASE handed.status WHEN 'FAILED' THEN 'PAID' ELSE 'FAILED' END
-    ORDER BY handed.place
 """

@@ -10,9 +10,9 @@ import psycopg
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from cair.store.copying import copy_rows, read_table
+from cair.store.copying import copy_rows, plan_for
 from cair.store.database import without_values
-from cair.store.records.payments import OUTCOMES, add_outcomes
+from cair.store.records.payments import add_outcomes_found
 from cair.store.vault import Vault
 
 Connection = psycopg.Connection[Any]
@@ -138,8 +138,8 @@ def settle_lines(
 
     :param totals: lines, sum of debits, sum of credits, as the reader counted them.
     """
+    plan_for(connection, totals[0])
     with without_values():
-        connection.execute("CREATE INDEX ON arrived (order_ref, attempt)")
         connection.execute("ANALYZE arrived")
     number = _add_file(connection, source, refusal="", totals=totals, proof=proof)
     with without_values():
@@ -147,10 +147,12 @@ def settle_lines(
         connection.execute("DROP TABLE IF EXISTS judged")
         connection.execute(_JUDGED, [source.kind == "ANSWER", LATE_AFTER_DAYS])
         connection.execute("ANALYZE judged")
-    outcomes = read_table(connection, _OUTCOMES, [now, f"{source.kind.lower()} {number}/"], OUTCOMES)
-    whole = read_table(connection, _OUTCOMES_OF_WHOLE, [now, f"answer {number}/"], OUTCOMES)
-    if outcomes.num_rows or whole.num_rows:
-        add_outcomes(connection, pa.concat_tables([outcomes, whole]), now=now)
+    found = [
+        (_OUTCOMES, [now, f"{source.kind.lower()} {number}/"]),
+        (_OUTCOMES_OF_WHOLE, [now, f"answer {number}/"]),
+    ]
+    add_outcomes_found(connection, found, now=now)
+    plan_for(connection, totals[0])
     with without_values():
         connection.execute(_VERDICTS, [source.kind == "STATEMENT", number, json.dumps(dict(MOVES)), now])
     return Settled(source.name, totals[0], buckets=_buckets(connection, number))
@@ -164,19 +166,30 @@ _LINES = """
 """
 _JUDGED = """
     CREATE TEMP TABLE judged ON COMMIT DROP AS
-    WITH asked AS (SELECT DISTINCT order_ref, attempt FROM arrived WHERE order_ref IS NOT NULL),
-    sent AS (
-        SELECT order_ref, attempt, min(begun_at) AS begun_at FROM sending JOIN asked USING (order_ref, attempt)
-        WHERE kind = 'SEND' GROUP BY order_ref, attempt
+    WITH came AS MATERIALIZED (
+        SELECT arrived.*, ordered.transfer, ordered.amount_idr, ordered.release, ordered.position
+        FROM arrived
+        LEFT JOIN payment_order AS ordered
+          ON (ordered.order_ref, ordered.attempt) = (arrived.order_ref, arrived.attempt)
+    ), sent AS (
+        SELECT line, min(begun_at) AS begun_at
+        FROM came JOIN sending ON (sending.order_ref, sending.attempt, kind) = (came.order_ref, came.attempt, 'SEND')
+        GROUP BY line
+    ), settled AS (
+        SELECT came.line, bool_or(bucket IN ('PAID', 'LATE')) AS paid, bool_or(bucket = 'RETURNED') AS returned
+        FROM came JOIN line_verdict AS verdict
+          ON (verdict.order_ref, verdict.attempt) = (came.order_ref, came.attempt)
+         AND bucket IN ('PAID', 'LATE', 'RETURNED')
+        GROUP BY came.line
     ), matched AS (
-        SELECT came.line, came.order_ref, came.attempt, came.reason, ordered.order_ref IS NOT NULL AS known,
+        SELECT came.line, came.order_ref, came.attempt, came.reason, came.transfer,
                CASE WHEN came.booked_on = ((sent.begun_at AT TIME ZONE 'UTC') + interval '7 hours')::date THEN sent.begun_at
                     ELSE (came.booked_on::timestamp - interval '7 hours') AT TIME ZONE 'UTC' END AS booked_at,
                CASE WHEN came.whole IS NOT NULL THEN 'WHOLE'
                     WHEN came.is_fee THEN 'FEE'
                     WHEN came.trouble IS NOT NULL THEN came.trouble
-                    WHEN ordered.order_ref IS NULL THEN 'UNKNOWN'
-                    WHEN came.amount <> ordered.amount_idr THEN 'WRONG_AMOUNT'
+                    WHEN came.transfer IS NULL THEN 'UNKNOWN'
+                    WHEN came.amount <> came.amount_idr THEN 'WRONG_AMOUNT'
                     WHEN came.account_index <> item.account_ref_index THEN 'WRONG_ACCOUNT'
                     WHEN sent.begun_at IS NULL THEN 'NOT_SENT'
                     WHEN came.status = 'REJECTED' THEN coalesce(came.rejected_as, 'ASK_PERSON')
@@ -185,36 +198,34 @@ _JUDGED = """
                     WHEN NOT %s AND came.amount IS NULL THEN 'NO_AMOUNT'
                     WHEN came.direction = 'CREDIT' THEN 'UNEXPECTED_CREDIT'
                     WHEN came.booked_on > ((sent.begun_at AT TIME ZONE 'UTC') + interval '7 hours')::date + %s::int THEN 'LATE'
-                    ELSE 'PAID' END AS bucket
-        FROM arrived AS came
-        LEFT JOIN payment_order AS ordered ON (ordered.order_ref, ordered.attempt) = (came.order_ref, came.attempt)
-        LEFT JOIN release_item AS item ON (item.release, item.position) = (ordered.release, ordered.position)
-        LEFT JOIN sent ON (sent.order_ref, sent.attempt) = (came.order_ref, came.attempt)
-    ), settled AS (
-        SELECT verdict.order_ref, verdict.attempt, bool_or(bucket IN ('PAID', 'LATE')) AS paid,
-               bool_or(bucket = 'RETURNED') AS returned
-        FROM line_verdict AS verdict JOIN asked USING (order_ref, attempt) GROUP BY 1, 2
+                    ELSE 'PAID' END AS bucket,
+               coalesce(settled.paid, false) AS paid_before, coalesce(settled.returned, false) AS returned_before
+        FROM came
+        LEFT JOIN release_item AS item ON (item.release, item.position) = (came.release, came.position)
+        LEFT JOIN sent ON sent.line = came.line
+        LEFT JOIN settled ON settled.line = came.line
     )
-    SELECT matched.*, coalesce(settled.paid, false) AS paid_before, coalesce(settled.returned, false) AS returned_before,
-           row_number() OVER (PARTITION BY matched.order_ref, matched.attempt,
-                              CASE bucket WHEN 'LATE' THEN 'PAID' ELSE bucket END ORDER BY matched.line) AS nth
-    FROM matched LEFT JOIN settled ON (settled.order_ref, settled.attempt) = (matched.order_ref, matched.attempt)
+    -- Lines that settle are about orders, and an order has one pending transfer: lines are counted by its number.
+    SELECT line, order_ref, attempt, reason, transfer IS NOT NULL AS known, booked_at, bucket, paid_before,
+           returned_before, row_number() OVER (
+               PARTITION BY transfer, CASE bucket WHEN 'LATE' THEN 'PAID' ELSE bucket END ORDER BY line
+           ) AS nth
+    FROM matched
 """
 # A day of booking stands for its first instant in Jakarta, on the day of sending for that of sending; a line without
 # one counts from when it came.
 _OUTCOMES = """
     SELECT order_ref, attempt, CASE bucket WHEN 'LATE' THEN 'PAID' ELSE bucket END,
            CASE WHEN bucket IN ('FAILED', 'RETURNED') THEN coalesce(reason, 'OTHER') END,
-           coalesce(booked_at, %s), %s || line
+           coalesce(booked_at, %s), %s || line, line
     FROM judged
     WHERE bucket IN ('PAID', 'LATE', 'FAILED', 'RETURNED') AND nth = 1
       AND NOT (bucket IN ('PAID', 'LATE') AND paid_before) AND NOT (bucket = 'RETURNED' AND returned_before)
-    ORDER BY line
 """
 # What is said of a whole file or group counts for those of its payments that have no line of their own.
 _OUTCOMES_OF_WHOLE = """
     SELECT DISTINCT ON (sending.order_ref, sending.attempt) sending.order_ref, sending.attempt, 'FAILED',
-           coalesce(whole.reason, 'PARTNER_FAULT'), %s, %s || whole.line
+           coalesce(whole.reason, 'PARTNER_FAULT'), %s::timestamptz, %s || whole.line, whole.line
     FROM arrived AS whole
     JOIN sending ON sending.kind = 'SEND'
      AND (sending.file_ref = whole.whole OR whole.whole LIKE sending.file_ref || '-%%') AND sending.file_ref <> ''
