@@ -2,12 +2,12 @@
 
 import sys
 from datetime import date, timedelta
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
-from cair.cli.money import As, secret_of
-from cair.cli.terminal import AsJson, UsageError, console, now, office, progress, say, show_json
+from cair.cli.money import As, secret_of, show_rows
+from cair.cli.terminal import AsJson, UsageError, now, office, progress, say, show_json
 from cair.kernel.days import JAKARTA
 
 ledger = typer.Typer(help="The books: training money booked, balances, statements.", no_args_is_help=True)
@@ -44,7 +44,7 @@ def book(actor: As, as_json: AsJson = False) -> None:
     elif not moved:
         say("The books are what the evidence says; nothing was booked.")
     else:
-        _table([{"booked": code, **told} for code, told in moved.items()])  # type: ignore[dict-item]
+        show_rows([{"booked": code, **told} for code, told in moved.items()])  # type: ignore[dict-item]
 
 
 @ledger.command("balance")
@@ -63,7 +63,7 @@ def balance(as_of: Day = None, as_json: AsJson = False) -> None:
         show_json({"as_of": day.isoformat(), "accounts": rows, "lines": lines})
         return
     rest = sum(int(str(row["balance_idr"])) for row in rows)
-    _table([*rows, {"account": "sum", "balance_idr": rest, "pending_idr": 0}] if rows else [])
+    show_rows([*rows, {"account": "sum", "balance_idr": rest, "pending_idr": 0}] if rows else [])
 
 
 @ledger.command("statement")
@@ -95,19 +95,5 @@ def statement(
                    "opening_idr": told.opening_idr, "lines": rows, "closing_idr": told.closing_idr})  # fmt: skip
         return
     sys.stdout.write(f"{begin}  opening  {told.opening_idr:,}\n")
-    _table(rows)
+    show_rows(rows)
     sys.stdout.write(f"{until}  closing  {told.closing_idr:,}\n")
-
-
-def _table(rows: list[dict[str, Any]]) -> None:
-    from rich.table import Table
-
-    if not rows:
-        sys.stdout.write("None.\n")
-        return
-    table = Table(box=None, pad_edge=False, header_style="bold")
-    for name, value in rows[0].items():
-        table.add_column(name.replace("_", " "), justify="right" if isinstance(value, int) else "left", overflow="fold")
-    for row in rows:
-        table.add_row(*(f"{value:,}" if isinstance(value, int) else str(value) for value in row.values()))
-    console().print(table)

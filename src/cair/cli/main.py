@@ -6,7 +6,20 @@ from pathlib import Path
 
 import typer
 
-from cair.cli import decisions, evidence, holds, ledger, money, outreach, population, revoke, sandbox, setup
+from cair.cli import (
+    accounts,
+    decisions,
+    evidence,
+    holds,
+    ledger,
+    money,
+    outreach,
+    population,
+    recovery,
+    revoke,
+    sandbox,
+    setup,
+)
 from cair.cli.terminal import UsageError, end
 from cair.store.database import without_values
 
@@ -18,7 +31,20 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
-for group in (setup, evidence, decisions, holds, money, ledger, population, sandbox, revoke, outreach):
+for group in (
+    setup,
+    evidence,
+    decisions,
+    holds,
+    money,
+    ledger,
+    recovery,
+    accounts,
+    population,
+    sandbox,
+    revoke,
+    outreach,
+):
     group.register(app)
 
 

@@ -138,7 +138,7 @@ def plan(
         by = _actor(opened, actor)
         planned = plan_release(opened, Wishes(moment, seed, sample), by=by, now=now(), announce=told)
         drawn = sample_of(opened, planned.number)
-    _show({**release_document(planned), "sample": drawn}, as_json=as_json)
+    show_document({**release_document(planned), "sample": drawn}, as_json=as_json)
     if not as_json:
         say(f"Next: cair release approve {planned.number} --hash {planned.list_hash.hex()} --as ANOTHER")
 
@@ -159,7 +159,7 @@ def approve(
         raise UsageError("--hash has 64 hexadecimal digits, as `cair release plan` showed them.") from None
     with office() as opened:
         approved = approve_release(opened, number, hashed, by=_actor(opened, actor), now=now())
-    _show(release_document(approved), as_json=as_json)
+    show_document(release_document(approved), as_json=as_json)
 
 
 @release.command("run")
@@ -170,7 +170,7 @@ def run(number: Number, actor: As, as_json: AsJson = False) -> None:
     with office() as opened:
         ran, otherwise = run_release(opened, number, by=_actor(opened, actor), now=now())
     listed = [{"order_ref": one.order_ref, "attempt": one.attempt, "reason": one.reason} for one in otherwise]
-    _show({**release_document(ran), "decided_otherwise_now": listed}, as_json=as_json)
+    show_document({**release_document(ran), "decided_otherwise_now": listed}, as_json=as_json)
 
 
 @release.command("end")
@@ -186,7 +186,7 @@ def end_release(
 
     with office() as opened:
         end_it(opened, number, how=how.name, why=why, by=_actor(opened, actor), now=now())
-    _show({"release": number, "ended": how.name}, as_json=as_json)
+    show_document({"release": number, "ended": how.name}, as_json=as_json)
 
 
 @release.command("otherwise")
@@ -199,7 +199,7 @@ def otherwise(as_json: AsJson = False) -> None:
     if as_json:
         show_json({"decided_otherwise_now": rows})
     else:
-        _table(rows)
+        show_rows(rows)
 
 
 @release.command("list")
@@ -212,7 +212,7 @@ def show(as_json: AsJson = False) -> None:
     if as_json:
         show_json({"releases": rows})
     else:
-        _table(rows)
+        show_rows(rows)
 
 
 def pay(
@@ -231,7 +231,7 @@ def pay(
             opened, rail=rail and str(rail), partner=partner, rails=rails or opened.home / "rails", clock=now,
             wait=lambda pause: time.sleep(max(0.0, pause.total_seconds())), announce=told,
         )  # fmt: skip
-    _show(document, as_json=as_json)
+    show_document(document, as_json=as_json)
 
 
 def settle(
@@ -247,34 +247,49 @@ def settle(
         document = settle_paths(
             opened, paths or [], partner=partner, rails=rails or opened.home / "rails", now=now(), announce=told
         )
-    _show(document, as_json=as_json)
+    show_document(document, as_json=as_json)
     refused = [file for file in document["files"] if file.get("refused")]  # type: ignore[attr-defined]
     if refused:
         raise SystemExit(1)
 
 
-def _show(document: dict[str, Any], *, as_json: bool) -> None:
+def show_document(document: dict[str, Any], *, as_json: bool) -> None:
+    """Show a document, lists of it as tables."""
     if as_json:
         show_json(document)
         return
     for name, value in document.items():
         if isinstance(value, list) and value and isinstance(value[0], dict):
             sys.stdout.write(f"{name.replace('_', ' ')}:\n")
-            _table(value)
-        elif value not in (None, []):
-            told = f"{value:,}" if isinstance(value, int) and not isinstance(value, bool) else value
-            sys.stdout.write(f"{name.replace('_', ' '):>18}  {told}\n")
+            show_rows(value)
+        elif value not in (None, [], {}):
+            sys.stdout.write(f"{name.replace('_', ' '):>18}  {_written(value)}\n")
 
 
-def _table(rows: list[dict[str, Any]]) -> None:
+def show_rows(rows: list[dict[str, Any]]) -> None:
+    """Show rows as a table; whole numbers to the right."""
     from rich.table import Table
 
     if not rows:
         sys.stdout.write("None.\n")
         return
     table = Table(box=None, pad_edge=False, header_style="bold")
-    for name in rows[0]:
-        table.add_column(name.replace("_", " "), overflow="fold")
+    names = {name: value for row in reversed(rows) for name, value in row.items() if value is not None}
+    for name in (shown := list(dict.fromkeys(name for row in rows for name in row))):
+        is_whole = isinstance(names.get(name), int)
+        table.add_column(name.replace("_", " "), justify="right" if is_whole else "left", overflow="fold")
     for row in rows:
-        table.add_row(*("" if value is None else str(value) for value in row.values()))
+        table.add_row(*(_written(row.get(name)) for name in shown))
     console().print(table)
+
+
+def _written(value: object) -> str:
+    if isinstance(value, dict):
+        return ", ".join(
+            f"{count:,} {name}" if isinstance(count, int) else f"{name} {count}" for name, count in value.items()
+        )
+    if isinstance(value, list):
+        return ", ".join(map(str, value))
+    if isinstance(value, int) and not isinstance(value, bool):
+        return f"{value:,}"
+    return "" if value is None else str(value)
