@@ -10,8 +10,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 
-from cair.channels.inbox.names import FileName, UnableToTakeFile, read_name
-from cair.channels.inbox.reader import read
+from cair.channels.inbox.names import UnableToTakeFile, read_name
+from cair.channels.inbox.reader import Batch, read
 from cair.kernel.reasons import Outcome, Refusal
 from cair.store.ahead import ahead
 from cair.store.engine import session_without_spills
@@ -100,10 +100,11 @@ def take_files(
         check_receipt(office, received_at, now=now)
         clear_unfinished(office.home)
         first = intake_so_far(office.database).last_number + 1
-        reading = _Reading(office, LineReader(engine.cursor(), office.vault), received_at)
+        reading, reader = _Reading(office, received_at), LineReader(engine.cursor(), office.vault)
         with (
-            evidence_writer(office.database, engine, office.vault, expected=_expected(files, sizes)) as writer,
-            ahead(reading.files(files, first), depth=BATCHES_AHEAD) as steps,
+            evidence_writer(office.database, engine, expected=_expected(files, sizes)) as writer,
+            ahead(reading.files(files, first), depth=1) as cut,
+            ahead(_ready(cut, reader), depth=BATCHES_AHEAD) as steps,
         ):
             for step in steps:
                 taken.write(writer, step)
@@ -137,8 +138,16 @@ class _Begun:
 
 
 @dataclass(frozen=True)
+class _Cut:
+    """Some lines of the file that was begun, as columns of text."""
+
+    origin: Origin
+    batch: Batch
+
+
+@dataclass(frozen=True)
 class _Read:
-    """Some lines of the file that was begun."""
+    """Some lines of the file that was begun, ready to be written."""
 
     lines: ReadLines
     position: int
@@ -154,7 +163,10 @@ class _Ended:
     why: str = ""
 
 
-_Step = _Begun | _Read | _Ended
+def _ready(steps: "Iterator[_Begun | _Cut | _Ended]", reader: LineReader) -> "Iterator[_Begun | _Read | _Ended]":
+    """Make the lines ready to be written."""
+    for step in steps:
+        yield _Read(reader.read(step.origin, step.batch), step.batch.position) if isinstance(step, _Cut) else step
 
 
 @dataclass(frozen=True)
@@ -162,15 +174,14 @@ class _Reading:
     """Keeping and reading files; all that needs no database."""
 
     office: Office
-    reader: LineReader
     received_at: datetime
 
-    def files(self, files: list[Path], first: int) -> Iterator[_Step]:
+    def files(self, files: list[Path], first: int) -> "Iterator[_Begun | _Cut | _Ended]":
         """Read files, numbered from `first`."""
         for number, path in enumerate(files, first):
             yield from self._file(number, path)
 
-    def _file(self, number: int, path: Path) -> Iterator[_Step]:
+    def _file(self, number: int, path: Path) -> "Iterator[_Begun | _Cut | _Ended]":
         """Keep the bytes, then read the lines; or say why the file is refused."""
         name = path.name.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
         kept = None
@@ -180,19 +191,14 @@ class _Reading:
             kept = keep_file(self.office.home, self.office.vault, path)
             origin = Origin(number, name, parts.feed, parts.partner, self.received_at)
             yield _Begun(origin, kept)
-            yield from self._lines(origin, path, parts)
+            for batch in read(path, parts):
+                yield _Cut(origin, batch)
             if _stamp(path) != before:
                 raise UnableToTakeFile(Refusal.UNREADABLE, "it changed while it was read; send it again")
         except (UnableToTakeFile, OSError) as error:
             yield _Ended(Origin(number, name, "", "", self.received_at), kept or self._keep_anyway(path), *_why(error))
             return
         yield _Ended(origin, kept)
-
-    def _lines(self, origin: Origin, path: Path, parts: FileName) -> Iterator[_Step]:
-        for batch in read(path, parts):
-            lines = self.reader.read(origin, batch)
-            assert lines.count == batch.values.num_rows + len(batch.malformed_lines), "no line is lost in reading"
-            yield _Read(lines, batch.position)
 
     def _keep_anyway(self, path: Path) -> Kept:
         """Keep the bytes of a refused file too, where there are any to be had."""
@@ -223,7 +229,7 @@ class _Taken:
         self._origin: Origin | None = None
         self._keep_rejects, self._done = True, 0
 
-    def write(self, writer: EvidenceWriter, step: _Step) -> None:
+    def write(self, writer: EvidenceWriter, step: "_Begun | _Read | _Ended") -> None:
         """Do what a step asks for."""
         match step:
             case _Begun(origin, kept):

@@ -22,9 +22,8 @@ from cair.store.database import Database, without_values
 from cair.store.engine import compiled
 from cair.store.naming import stored_name
 from cair.store.records.known import Keys, KnownKeys
-from cair.store.records.reading import Origin, ReadLines, sealed, without_extension, without_extensions
+from cair.store.records.reading import Origin, ReadLines, without_extension, without_extensions
 from cair.store.standing import StandingQuery
-from cair.store.vault import Vault
 
 ASKED_AS_ONE_READ = 5
 """Asking for one key costs about as much as reading so many of a table from end to end."""
@@ -42,10 +41,8 @@ _SESSION = (
 class EvidenceWriter:
     """Writes files, each in one transaction of its own. Only for who holds the lock of intake."""
 
-    def __init__(
-        self, connection: Any, engine: duckdb.DuckDBPyConnection, vault: Vault, expected: Mapping[str, int]
-    ) -> None:
-        self._connection, self._vault, self._expected = connection, vault, expected
+    def __init__(self, connection: Any, engine: duckdb.DuckDBPyConnection, expected: Mapping[str, int]) -> None:
+        self._connection, self._expected = connection, expected
         self._outcomes = StandingQuery(engine, compiled("intake/outcomes"))
         self._cursor = connection.cursor()
         for statement in _SESSION:
@@ -88,7 +85,7 @@ class EvidenceWriter:
             if counts[Outcome.DUPLICATE]:
                 rows = rows.filter(pc.not_equal(rows["outcome"], str(Outcome.DUPLICATE)))
             if rows.num_rows:
-                self._ingest(origin.feed, sealed(self._vault, FEEDS[origin.feed], rows))
+                self._ingest(origin.feed, rows)
         return counts
 
     def add_file(self, origin: Origin, *, sha256: str, size_bytes: int, refusal: str, counts: dict[str, int]) -> None:
@@ -201,7 +198,7 @@ def _repeated(keys: Keys) -> npt.NDArray[np.bool_]:
 
 @contextmanager
 def evidence_writer(
-    database: Database, engine: duckdb.DuckDBPyConnection, vault: Vault, *, expected: Mapping[str, int]
+    database: Database, engine: duckdb.DuckDBPyConnection, *, expected: Mapping[str, int]
 ) -> Iterator[EvidenceWriter]:
     """Open a writer on a connection of its own; `expected` says about how many lines of each feed will come.
 
@@ -211,7 +208,7 @@ def evidence_writer(
         connection = adbc.connect(database.uri)
     try:
         with without_values():
-            writer = EvidenceWriter(connection, engine, vault, expected)
+            writer = EvidenceWriter(connection, engine, expected)
         yield writer
     finally:
         _close(connection)

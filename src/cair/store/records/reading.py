@@ -57,7 +57,7 @@ class Origin:
 
 @dataclass(frozen=True)
 class ReadLines:
-    """Lines ready to be written: `rows` but for the outcome and the sealing, `rejects` as their table has them.
+    """Lines ready to be written: `rows` but for the outcome, `rejects` as their table has them.
 
     `rows` are sorted by the leading key column.
     """
@@ -79,14 +79,16 @@ class LineReader:
         self._queries: dict[str, StandingQuery] = {}
 
     def read(self, origin: Origin, batch: Lines) -> ReadLines:
-        """Make a batch of a file's lines ready."""
+        """Make a batch of a file's lines ready. What is in the clear leaves with this step."""
         feed = FEEDS[origin.feed]
         table = self._typed(feed, origin, batch)
         faulty = table.num_rows - table["fault"].null_count
         wrong = table.filter(pc.is_valid(table["fault"])) if faulty else table.slice(0, 0)
         good = table.filter(pc.is_null(table["fault"])) if faulty else table
         rejects = self._rejects(origin, batch, wrong) if faulty or batch.malformed_lines else None
-        return ReadLines(good.drop_columns(["fault", "fault_column"]), rejects)
+        lines = ReadLines(self._sealed(feed, good.drop_columns(["fault", "fault_column"])), rejects)
+        assert lines.count == batch.values.num_rows + len(batch.malformed_lines), "no line is lost in reading"
+        return lines
 
     def _typed(self, feed: Feed, origin: Origin, batch: Lines) -> pa.Table:
         """Give typed values, hashes and faults of all lines that are records, sorted by the leading key column."""
@@ -105,6 +107,15 @@ class LineReader:
         for name in ("key", "fingerprint"):
             table = table.set_column(table.schema.get_field_index(name), name, _hashes(table[name]))
         return table.take(pc.sort_indices(table[stored_name(feed.column(feed.anchor))]))
+
+    def _sealed(self, feed: Feed, rows: pa.Table) -> pa.Table:
+        """Seal the personal values of rows."""
+        if not feed.secrets:
+            return rows
+        names = [f"plain_{column.name}" for column in feed.secrets]
+        plain = rows.select(names).rename_columns([column.name for column in feed.secrets])
+        seals = self._vault.seal(feed.name, plain, rows["fingerprint"])
+        return rows.drop_columns(names).append_column("sealed", seals)
 
     def _ask(self, query: str, *parameters: str | int, **tables: pa.Table) -> pa.Table:
         if query not in self._queries:
@@ -126,15 +137,6 @@ class LineReader:
                 "sealed": [self._vault.seal_bytes("reject", raw, aad) for raw in raws],
             }
         )
-
-
-def sealed(vault: Vault, feed: Feed, rows: pa.Table) -> pa.Table:
-    """Seal the personal values of rows that were read: what is in the clear leaves with this step."""
-    if not feed.secrets:
-        return rows
-    names = [f"plain_{column.name}" for column in feed.secrets]
-    plain = rows.select(names).rename_columns([column.name for column in feed.secrets])
-    return rows.drop_columns(names).append_column("sealed", vault.seal(feed.name, plain, rows["fingerprint"]))
 
 
 @cache
