@@ -20,7 +20,9 @@ from tests.tidy.source import PACKAGE, ROOT
 PARAMETERS = sorted((PACKAGE / "programme" / "parameters").glob("*.yaml"))
 SCHEMES = yaml.safe_load((PACKAGE / "programme" / "rulebooks.yaml").read_text(encoding="utf-8"))
 CONFIDENCE = ("high", "medium")
-OF_THE_OFFICE = {"approval_stages", "forbidden_pairs"}
+OF_THE_OFFICE = {
+    path.stem for path in PARAMETERS if isinstance(yaml.safe_load(path.read_text(encoding="utf-8"))["values"], list)
+}
 """Figures that hold for all rulebooks from a day on."""
 
 

@@ -28,6 +28,7 @@ class Rulebook:
     counts_activities: bool
     training_balance_idr: int
     buying_days: int
+    review_characters: int
     last_day: tuple[int, int]
     tranche_1_idr: int
     tranche_2_4_idr: int
@@ -66,6 +67,23 @@ def dated(name: str, on: date) -> object:
     return value
 
 
+@cache
+def steady(name: str) -> int:
+    """Give an office's whole figure that has had one value so far.
+
+    Whoever writes a second value has the rule look up the day first (`dated`, or a figure of the rulebook): decisions of
+    the past stay as they were.
+
+    :raises KeyError: no such figure.
+    """
+    values = _read(f"parameters/{name}.yaml")["values"]
+    assert isinstance(values, list), f"{name}: values must be a list, each with its day"
+    (entry,) = values
+    value = entry["value"]
+    assert isinstance(value, int), f"{name} must be a whole number"
+    return value
+
+
 def _whole(name: str, rulebook: str) -> int:
     value = figure(name, rulebook)
     assert isinstance(value, int), f"{name} of {rulebook} must be a whole number"
@@ -92,6 +110,7 @@ def rulebooks() -> tuple[Rulebook, ...]:
                 counts_activities=bool(entry["counts_activities"]),
                 training_balance_idr=_whole("training_balance_idr", name),
                 buying_days=_whole("buying_days", name),
+                review_characters=_whole("review_characters", name),
                 last_day=_month_and_day(figure("last_day", name)),
                 tranche_1_idr=_whole("tranche_1_idr", name),
                 tranche_2_4_idr=_whole("tranche_2_4_idr", name),

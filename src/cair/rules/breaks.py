@@ -12,16 +12,17 @@ from ibis.expr import types as ir
 
 from cair.kernel.days import HOUR, MINUTE
 from cair.kernel.reasons import BreakKind, Move
+from cair.programme.reader import steady
 from cair.rules.checks import jakarta_day, latest, text
 from cair.rules.facts import beside, best
 from cair.rules.tables import PMO
 
-TOLERANCE = 10 * MINUTE
+TOLERANCE = steady("clock_tolerance_minutes") * MINUTE
 """Clocks of two parties may differ by this much before an order of events counts as wrong."""
-PATIENCE = 24 * HOUR
+PATIENCE = steady("purchase_patience_hours") * HOUR
 """How long evidence waits for its purchase before somebody is asked."""
-LEAST_SHARE = (6, 10)
-"""A training finished in less than this share of its hours is too fast."""
+LEAST_SHARE = steady("least_share_percent")
+"""A training finished in less than this share (percent) of its hours is too fast."""
 _TEN_THOUSANDTH_HOUR = HOUR // 10_000
 
 
@@ -186,9 +187,8 @@ def completions_differ(code: ir.Table) -> Finding:
 
 
 def too_fast(code: ir.Table) -> Finding:
-    """Finished in less than 0.6 of the course's hours after the redemption."""
-    share, whole = LEAST_SHARE
-    least = code.hours * (_TEN_THOUSANDTH_HOUR * share // whole)
+    """Finished in less than the least share of the course's hours after the redemption."""
+    least = code.hours * (_TEN_THOUSANDTH_HOUR * LEAST_SHARE // 100)
     holds = (code.f_occurred_at - code.r_occurred_at < least) & ~_finished_before_redeemed(code)
     since = latest(code.f_known_at, code.r_known_at, code.course_known)
     return Finding(holds, _move(Move.PMO), text(PMO), since)

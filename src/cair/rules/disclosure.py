@@ -11,7 +11,9 @@ from collections.abc import Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
-LEAST_PUBLISHED = 5
+from cair.programme.reader import steady
+
+LEAST_PUBLISHED = steady("least_published")
 """Persons; the smallest count that is published. A zero is published too: it is about nobody."""
 
 _STEPS_PER_CELL = 300

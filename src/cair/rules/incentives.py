@@ -32,9 +32,6 @@ from cair.rules.checks import (
 from cair.rules.facts import beside
 from cair.rules.tables import PMO
 
-LEAST_REVIEW = 10
-"""Characters (code points) that a review must have."""
-
 
 def _move(move: Move) -> ir.Value:
     return text(move)
@@ -157,8 +154,8 @@ def not_rated(person: ir.Table) -> Check:
 
 
 def not_reviewed(person: ir.Table) -> Check:
-    """The text of the review must have at least ten characters."""
-    passes = person.v_text_length >= LEAST_REVIEW
+    """The text of the review must have at least the characters that the rulebook asks for."""
+    passes = person.v_text_length >= person.review_characters
     return Check(passes, _move(Move.PARTICIPANT), person.v_known_at, never(), no_text())
 
 

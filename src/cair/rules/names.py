@@ -9,9 +9,11 @@ import re
 import unicodedata
 from enum import StrEnum
 
-ACCEPTED_FROM = 95.0
+from cair.programme.reader import steady
+
+ACCEPTED_FROM = float(steady("name_accepted_from"))
 """Likeness (percent) that is accepted when the NIK is confirmed."""
-LOOKED_AT_FROM = 80.0
+LOOKED_AT_FROM = float(steady("name_looked_at_from"))
 """Likeness (percent) below which a name is refused."""
 
 _TITLES = frozenset(

@@ -14,11 +14,12 @@ import pyarrow.compute as pc
 
 from cair.kernel.days import DAY
 from cair.kernel.reasons import ReachClass
+from cair.programme.reader import steady
 from cair.rules.revocation import Heard
 
 CASCADE = ("sms", "whatsapp", "email", "voice")
 BY_PHONE = ("sms", "whatsapp", "voice")
-DAYS_APART = 7
+DAYS_APART = steady("days_between_messages")
 """Nobody is messaged twice within so many days."""
 HELD_OUT = ""
 """The channel of somebody who is left out for comparison."""

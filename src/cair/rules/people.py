@@ -85,6 +85,7 @@ def with_law(people: ir.Table, rulebooks: ir.Table) -> ir.Table:
     return people.mutate(
         ruled_by=people.known_rulebook.fill_null(fallback.name),
         buying_days=people.buying_days.fill_null(fallback.buying_days),
+        review_characters=people.review_characters.fill_null(fallback.review_characters),
     )
 
 

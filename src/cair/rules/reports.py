@@ -68,6 +68,7 @@ LAW = {
         "rulebook": "string",
         "training_balance_idr": "int64",
         "buying_days": "int64",
+        "review_characters": "int64",
         "tranche_1_idr": "int64",
         "counts_activities": "boolean",
     },

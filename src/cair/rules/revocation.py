@@ -15,13 +15,14 @@ import pyarrow as pa
 from ibis.expr import types as ir
 
 from cair.kernel.days import date_of
+from cair.programme.reader import steady
 from cair.rules.checks import day_start, jakarta_day, no_text, text
 from cair.rules.facts import beside
 from cair.rules.holds import with_holds
 from cair.rules.reach import not_bought
 
-FAILED_ATTEMPTS = 3
-FAILED_CHANNELS = 2
+FAILED_ATTEMPTS = steady("failed_attempts")
+FAILED_CHANNELS = steady("failed_channels")
 """So many attempts that failed, on so many channels, stand for a message that was delivered."""
 
 

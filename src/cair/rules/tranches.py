@@ -10,7 +10,7 @@ from ibis.expr import types as ir
 from cair.kernel.reasons import BENEFIT_TRANCHE_1, NOT_ANSWERED, NOT_YET, Move, Reason
 from cair.kernel.remedies import MENDED_BY_OFFICE
 from cair.kernel.states import State, Step
-from cair.programme.reader import rulebooks
+from cair.programme.reader import rulebooks, steady
 from cair.rules.checks import (
     Due,
     by_reason,
@@ -28,7 +28,7 @@ from cair.rules.facts import beside
 from cair.rules.incentives import CHECKS
 from cair.rules.tables import PMO
 
-SURVEY_DAYS = 30
+SURVEY_DAYS = steady("survey_days")
 """Survey n opens so many days times n after tranche 1 was paid, and is open for so many, inclusive."""
 LATER_CHECKS = frozenset(
     {

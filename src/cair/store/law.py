@@ -66,6 +66,7 @@ def _worked_out() -> dict[str, pa.Table]:
                 "rulebook": [book.name for book in books],
                 "training_balance_idr": [book.training_balance_idr for book in books],
                 "buying_days": [book.buying_days for book in books],
+                "review_characters": [book.review_characters for book in books],
                 "tranche_1_idr": [book.tranche_1_idr for book in books],
                 "counts_activities": [book.counts_activities for book in books],
             }
