@@ -5,6 +5,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from functools import lru_cache
+from typing import Any
 
 from cair.channels.payments.amounts import RUPIAH, UnableToReadAmount, in_minor_units, read_exact
 from cair.channels.payments.rail import split_reference
@@ -25,6 +26,10 @@ def is_reference_of_ours(reference: str) -> bool:
     return split_reference(reference) is not None
 
 
+_PLAINLY_OURS = re.compile(rb"(?=.{1,35}\Z)[A-Za-z0-9-]+-[1-9][0-9]{0,5}\Z").match
+"""The same of bytes, sooner said; texts with blanks around them are looked at in the other way."""
+
+
 @dataclass(slots=True, kw_only=True)
 class Desk:
     """Where lines are made and counted.
@@ -37,7 +42,7 @@ class Desk:
     currency: str = RUPIAH
     is_ours: Callable[[str], bool] = is_reference_of_ours
     reasons: Mapping[str, BankReason] = field(default_factory=dict)
-    lines: list[SettlementLine] = field(default_factory=list)
+    lines: list[Any] = field(default_factory=list)
     totals: Totals = field(default_factory=Totals)
 
     def give(self, line: SettlementLine) -> None:
@@ -50,6 +55,11 @@ class Desk:
         if code is None:
             return None
         return self.reasons.get(code, BankReason.OTHER)
+
+    def is_reference(self, text: bytes) -> bool:
+        """Whether a plain text is a reference of ours as it stands."""
+        ours = _PLAINLY_OURS(text) is not None
+        return ours if self.is_ours is is_reference_of_ours or not ours else self.is_ours(text.decode("ascii"))
 
     def reference(self, *candidates: str | None) -> tuple[str | None, Trouble | None]:
         """The first candidate that is a reference of ours, or why there is none."""

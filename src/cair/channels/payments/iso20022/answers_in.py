@@ -1,11 +1,14 @@
 """Reading a bank's answers to our orders, pain.002: per payment, per payment group, per file."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 from cair.channels.payments import lines
 from cair.channels.payments.amounts import EXACT, UnableToReadAmount, exact_text, read_exact
 from cair.channels.payments.iso20022.elements import Element, Record, keep, put
 from cair.channels.payments.iso20022.reasons import ANSWER_STATUSES
+from cair.channels.payments.iso20022.shapes import Known
 from cair.channels.payments.iso20022.walk import Walker
 from cair.channels.payments.lines import Desk
 from cair.channels.payments.settlement import Proof, Scope, SettlementLine, StatementRefusal, Status, Trouble
@@ -14,6 +17,7 @@ BODY = "CstmrPmtStsRpt"
 _SEE_BELOW = "PART"
 _REJECTED = "RJCT"
 _WHY = {"reason": "StsRsnInf/Rsn/Cd StsRsnInf/Rsn/Prtry", "narrative": "StsRsnInf/AddtlInf"}
+_OWN = ("end_to_end_id", "bank_reference", "account")
 _DECLARED = {"count": "OrgnlNbOfTxs", "total": "OrgnlCtrlSum"}
 
 
@@ -26,10 +30,10 @@ class _Listed:
     by_status: dict[str, int] = field(default_factory=dict)
     declared: dict[str, str] = field(default_factory=dict)
 
-    def add(self, status: str, exact: int | None) -> None:
-        self.count += 1
-        self.total = None if self.total is None or exact is None else self.total + exact
-        self.by_status[status] = self.by_status.get(status, 0) + 1
+    def add(self, status: str, exact: int | None, times: int) -> None:
+        self.count += times
+        self.total = None if self.total is None or exact is None else self.total + exact * times
+        self.by_status[status] = self.by_status.get(status, 0) + times
 
     def forget(self) -> None:
         self.count, self.total = 0, 0
@@ -51,6 +55,7 @@ class Answers:
         self._in_file = _Listed()
         self._in_group = _Listed()
         self._early: str | None = None
+        self.effect: Any = None
 
     def elements(self) -> Element:
         """What is looked at in the message."""
@@ -67,7 +72,7 @@ class Answers:
         self._shares(group, self._in_group)
         payment = put(group, "TxInfAndSts")
         payment.begin, payment.end, payment.repeats = self._payment.clear, self._end_payment, True
-        keep(payment, self._payment, _WHY, many=True)
+        keep(payment, self._payment, _WHY, many=True, own={"narrative": "narrative"})
         keep(
             payment,
             self._payment,
@@ -79,8 +84,33 @@ class Answers:
                 "amount": "OrgnlTxRef/Amt/InstdAmt",
                 "account": "OrgnlTxRef/CdtrAcct/Id/IBAN OrgnlTxRef/CdtrAcct/Id/Othr/Id",
             },
+            own={name: name for name in _OWN},
         )
         return body
+
+    @property
+    def lines(self) -> list[Any]:
+        """Where lines are laid down."""
+        return self._desk.lines
+
+    def is_reference(self, text: bytes) -> bool:
+        """Whether the text is a reference of ours."""
+        return self._desk.is_reference(text)
+
+    def count(self) -> None:
+        """Count one line more."""
+        self._desk.totals.lines += 1
+
+    def again(self, known: Known) -> None:
+        """Add what a payment added to sums as often as there were others like it."""
+        self._desk.totals.add_again(known.line, known.times, currency=self._desk.currency)
+        status, exact = known.effect
+        for listed in (self._in_group, self._in_file):
+            listed.add(status, exact, known.times)
+
+    def own_columns(self, _: SettlementLine, own: Mapping[str, int]) -> dict[str, int]:
+        """Say which columns of a line hold which of a payment's own texts."""
+        return {name: own.get(name, -1) for name in (*_OWN, "narrative")}
 
     def _shares(self, above: Element, listed: _Listed) -> None:
         share = put(above, "NbOfTxsPerSts")
@@ -126,8 +156,9 @@ class Answers:
         if "amount" in said:
             exact, minor, wrong = lines.amount(said["amount"], said.get("amount.Ccy"), desk.currency)
         reference, foreign = desk.reference(said.get("end_to_end_id"), said.get("instruction_id"))
+        self.effect = (status, exact)
         for listed in (self._in_group, self._in_file):
-            listed.add(status, exact)
+            listed.add(status, exact, 1)
         unknown = None if status in ANSWER_STATUSES else Trouble.UNKNOWN_STATUS
         line = self._line(said, status, trouble=lines.first_of(wrong, unknown, foreign))
         desk.give(line._replace(amount=minor, currency=said.get("amount.Ccy"), reference=reference))

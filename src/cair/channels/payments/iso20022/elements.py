@@ -18,6 +18,7 @@ class Element:
 
     :ivar keep: name under which the text is kept in `record`, the attribute `Ccy` beside it as `<keep>.Ccy`.
     :ivar many: the standard allows several; the first is kept.
+    :ivar own: name of a text that goes into the line as it stands: entries that differ in it are alike.
     :ivar begin: called when it opens, `end` when it closes.
     :ivar repeats: the message is mostly many of these, one after the other.
     """
@@ -26,6 +27,7 @@ class Element:
     record: Record | None = None
     keep: str | None = None
     many: bool = False
+    own: str = ""
     begin: Happening | None = None
     end: Happening | None = None
     repeats: bool = False
@@ -38,12 +40,18 @@ def put(root: Element, path: str) -> Element:
     return root
 
 
-def keep(root: Element, record: Record, paths: Mapping[str, str], *, many: bool = False) -> None:
-    """Keep the texts at paths below an element in a record, by name; of alternative paths, parted by spaces, one is."""
+def keep(
+    root: Element, record: Record, paths: Mapping[str, str], *, many: bool = False, own: Mapping[str, str] | None = None
+) -> None:
+    """Keep the texts at paths below an element in a record, by name; of alternative paths, parted by spaces, one is.
+
+    :param own: which of them go into the line as they stand: name there by name here.
+    """
     for name, alternatives in paths.items():
         for path in alternatives.split():
             element = put(root, path)
             element.record, element.keep, element.many = record, name, many
+            element.own = (own or {}).get(name, "")
 
 
 def qualified(element: Element, namespace: str) -> Element:

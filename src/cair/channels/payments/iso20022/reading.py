@@ -3,6 +3,7 @@
 import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from itertools import chain
 from typing import BinaryIO
 
 import pyarrow as pa
@@ -10,6 +11,7 @@ import pyarrow as pa
 from cair.channels.payments.amounts import RUPIAH
 from cair.channels.payments.iso20022 import answers_in, statements_in
 from cair.channels.payments.iso20022.answers_in import Answers
+from cair.channels.payments.iso20022.columns import Row, as_batch, line_of
 from cair.channels.payments.iso20022.elements import Element, Record, qualified
 from cair.channels.payments.iso20022.markup import NAMESPACE
 from cair.channels.payments.iso20022.reasons import reasons
@@ -22,7 +24,6 @@ from cair.channels.payments.settlement import (
     StatementRefusal,
     Totals,
     UnableToReadStatement,
-    as_batches,
 )
 from cair.kernel.remedies import BankReason
 
@@ -64,33 +65,46 @@ class Reading:
 
         :raises UnableToReadStatement: the file is refused whole; forget the lines given before.
         """
+        ordinal = 0
+        for ready in self._walked():
+            for row in ready:
+                ordinal += 1
+                yield line_of(row, ordinal)
+
+    def _walked(self) -> Iterator[list[Row]]:
+        """Give the rows in the order of the file, some at a time; the list is used again."""
         for _ in self._walker.run():
-            yield from self._ready()
+            yield self._desk.lines
+            self._desk.lines.clear()
         assert self._reader is not None, "a document without a message is refused"
         self._reader.finish()
-        yield from self._ready()
+        yield self._desk.lines
+        self._desk.lines.clear()
 
     def batches(self, *, rows: int = BATCH) -> Iterator[pa.RecordBatch]:
         """Give the lines as record batches of `SETTLEMENT_SCHEMA`.
 
         :raises UnableToReadStatement: the file is refused whole; forget the batches given before.
         """
-        return as_batches(self, rows=rows)
+        waiting: list[Row] = []
+        first = 1
+        for ready in chain(self._walked(), [None]):
+            waiting += ready or []
+            while len(waiting) >= rows or (ready is None and waiting):
+                yield as_batch(waiting[:rows], first)
+                first += rows
+                del waiting[:rows]
 
     @property
     def totals(self) -> Totals:
         """What was read so far."""
+        self._walker.forget()
         return self._desk.totals
 
     @property
     def head(self) -> MessageHead:
         """What the file says of itself, as far as it is read."""
         return MessageHead(self._message, self._head.get("message_id"), self._head.get("created_at"))
-
-    def _ready(self) -> Iterator[SettlementLine]:
-        ready = self._desk.lines
-        yield from ready
-        ready.clear()
 
     def _elements_of(self, walker: Walker, namespace: str, body: str) -> Element:
         self._message = self._recognise(walker, namespace, body)
@@ -99,7 +113,7 @@ class Reading:
             reader = Answers(walker, self._desk, self._head)
         else:
             reader = Statements(walker, self._desk, self._head, inside=statements_in.BODIES[body])
-        self._reader = reader
+        self._reader = walker.alike = reader
         return qualified(reader.elements(), namespace)
 
     def _recognise(self, walker: Walker, namespace: str, body: str) -> str:

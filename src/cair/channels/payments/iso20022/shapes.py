@@ -6,7 +6,11 @@ plain ASCII texts, no entities, comments or other attributes than `Ccy`.
 """
 
 import re
-from dataclasses import dataclass
+from collections import Counter
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from operator import itemgetter
+from typing import Any
 
 from cair.channels.payments.iso20022.elements import BETWEEN, Element, Happening, Record
 
@@ -16,8 +20,8 @@ LONGEST_TEXT = 2_000
 _TOKEN = re.compile(rb"<[^<>]*>|[^<]+")
 _OPENS = re.compile(rb"<([A-Za-z0-9]+)( Ccy=\"[A-Z]{3}\")?>")
 _KEPT = rb"([\t\n\x20-\x25\x27-\x3b\x3d-\x7e]{0,%d})" % LONGEST_TEXT
-_UNASKED = rb"[^<&]*"
-_BLANK = rb"\s*"
+_UNASKED = rb"[\t\n\x20-\x25\x27-\x3b\x3d-\x7e]*"
+_BLANK = rb"[ \t\r\n]*"
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,12 +35,50 @@ class Step:
     element: Element | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True, eq=False)
+class Known:
+    """What an entry came to: its one line, and what it added to sums, to be added again `times` times.
+
+    :ivar own: columns of the line by the groups that hold their texts.
+    :ivar reference: the group that holds the reference.
+    """
+
+    line: Any
+    effect: Any
+    own: tuple[tuple[str, int], ...]
+    reference: int
+    times: int = 0
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class Shape:
-    """A pattern of entries and what happens at one that matches."""
+    """A pattern of entries and what happens at one that matches.
+
+    :ivar own: groups of the texts that go into the line as they stand, by name; None: a text may be there twice.
+    :ivar shared: gives all other texts of an entry, which decide what it comes to.
+    :ivar known: what entries came to, by their shared texts, as long as nothing but entries is read.
+    """
 
     pattern: re.Pattern[bytes]
     steps: tuple[Step, ...]
+    own: Mapping[str, int] | None
+    shared: Callable[[tuple[bytes, ...]], object]
+    known: dict[object, Known] = field(default_factory=dict)
+
+
+def shape_of(pattern: bytes, steps: list[Step]) -> Shape:
+    """Make a shape."""
+    kept = [step for step in steps if step.record is not None]
+    is_once = max(Counter((id(step.record), step.key) for step in kept).values(), default=0) <= 1
+    own = {step.element.own: step.number for step in kept if step.element and step.element.own == _own(step)}
+    own.pop("", None)
+    shared = [step.number for step in kept if step.number not in own.values()]
+    return Shape(re.compile(pattern), tuple(steps), own if is_once else None, itemgetter(*shared) if shared else len)
+
+
+def _own(step: Step) -> str:
+    """The name of a text that goes into the line as it stands; the currency beside it does not."""
+    return step.element.own if step.element is not None and step.key == step.element.keep else "/"
 
 
 class _Lesson:
@@ -51,7 +93,7 @@ class _Lesson:
         self.pattern = [_BLANK]
 
     def shape(self) -> Shape:
-        return Shape(re.compile(b"".join(self.pattern)), tuple(self._steps))
+        return shape_of(b"".join(self.pattern), self._steps)
 
     @property
     def ended(self) -> bool:

@@ -1,13 +1,16 @@
 """Reading a bank's statements and notices, camt.053 and camt.054: one line per payment booked."""
 
 from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date
+from typing import Any
 
 from cair.channels.payments import lines
 from cair.channels.payments.amounts import EXACT, UnableToReadAmount, exact_text, read_exact
 from cair.channels.payments.iso20022.elements import Element, Record, keep, put
 from cair.channels.payments.iso20022.reasons import ENTRY_STATUSES, RETURN_CODES
+from cair.channels.payments.iso20022.shapes import Known
 from cair.channels.payments.iso20022.walk import Walker
 from cair.channels.payments.lines import Desk
 from cair.channels.payments.settlement import (
@@ -81,6 +84,7 @@ class Statements:
         self._in_batch = _Batch()
         self._account = _Account()
         self._early: tuple[str, ...] = ()
+        self.effect: Any = None
 
     def elements(self) -> Element:
         """What is looked at in the message."""
@@ -119,6 +123,7 @@ class Statements:
                 "bank_reference": "AcctSvcrRef",
                 **_CODES,
             },
+            own={"bank_reference": "entry_reference"},
         )
         keep(entry, self._entry, {"charges": _CHARGES}, many=True)
         details = put(entry, "NtryDtls")
@@ -144,8 +149,41 @@ class Statements:
                 "reason": "RtrInf/Rsn/Cd RtrInf/Rsn/Prtry",
                 **_CODES,
             },
+            own={name: name for name in ("bank_reference", "end_to_end_id", "creditor", "debtor")},
         )
-        keep(detail, self._detail, {"narrative": "RtrInf/AddtlInf", "charges": _CHARGES}, many=True)
+        words = {"narrative": "RtrInf/AddtlInf", "charges": _CHARGES}
+        keep(detail, self._detail, words, many=True, own={"narrative": "narrative"})
+
+    # Entries that are alike
+
+    @property
+    def lines(self) -> list[Any]:
+        """Where lines are laid down."""
+        return self._desk.lines
+
+    def is_reference(self, text: bytes) -> bool:
+        """Whether the text is a reference of ours."""
+        return self._desk.is_reference(text)
+
+    def count(self) -> None:
+        """Count one line more."""
+        self._desk.totals.lines += 1
+
+    def again(self, known: Known) -> None:
+        """Add what an entry added to sums as often as there were others like it."""
+        self._desk.totals.add_again(known.line, known.times, currency=self._desk.currency)
+        side, exact, moved = known.effect
+        self._add(side, exact, moved, known.times)
+
+    def own_columns(self, line: SettlementLine, own: Mapping[str, int]) -> dict[str, int]:
+        """Say which columns of a line hold which of an entry's own texts."""
+        to_us = line.direction is Direction.CREDIT and line.status is not Status.RETURNED
+        return {
+            "end_to_end_id": own.get("end_to_end_id", -1),
+            "account": own.get("debtor" if to_us else "creditor", -1),
+            "bank_reference": own.get("bank_reference", own.get("entry_reference", -1)),
+            "narrative": own.get("narrative", -1),
+        }
 
     def finish(self) -> None:
         """Check that there was a statement at all.
@@ -226,7 +264,8 @@ class Statements:
     # Entries
 
     def _begin_entry(self) -> None:
-        self._entry.clear()
+        for record in (self._entry, self._batch, self._detail):
+            record.clear()
         self._early = ()
         self._held = None
         self._details = _Batch()
@@ -253,15 +292,22 @@ class Statements:
             self._compare(self._details, exact, "an entry (Ntry)")
 
     def _book(self, exact: int) -> None:
-        said, account = self._entry, self._account
-        side = _SIDES[said["side"]]
-        account.number[side] += 1
-        account.total[side] += exact
+        said = self._entry
+        side, moved = _SIDES[said["side"]], None
         if ENTRY_STATUSES.get(said["status"]) is Status.BOOKED:
             valued_on, _ = lines.day(said.get("valued_on"))
-            if len(account.booked) > _MOST_VALUE_DAYS:
+            if len(self._account.booked) > _MOST_VALUE_DAYS:
                 raise self._walker.refuse(StatementRefusal.TOO_LONG, f"more than {_MOST_VALUE_DAYS:,} value days")
-            account.booked[said.get("amount.Ccy"), valued_on] += exact if side is Direction.CREDIT else -exact
+            moved = (said.get("amount.Ccy"), valued_on)
+        self.effect = (side, exact, moved)
+        self._add(side, exact, moved, 1)
+
+    def _add(self, side: Direction, exact: int, moved: tuple[str | None, date | None] | None, times: int) -> None:
+        account = self._account
+        account.number[side] += times
+        account.total[side] += exact * times
+        if moved is not None:
+            account.booked[moved] += (exact if side is Direction.CREDIT else -exact) * times
 
     # Details of entries
 

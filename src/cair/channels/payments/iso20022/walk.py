@@ -4,12 +4,12 @@ Nothing is fetched, no entity is expanded, and every measure that a hostile file
 """
 
 import re
-from collections.abc import Callable, Iterator
-from typing import BinaryIO
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any, BinaryIO, Protocol
 from xml.parsers import expat
 
 from cair.channels.payments.iso20022.elements import BETWEEN, Element
-from cair.channels.payments.iso20022.shapes import LONGEST_TEXT, Shape, learn
+from cair.channels.payments.iso20022.shapes import LONGEST_TEXT, Known, Shape, learn
 from cair.channels.payments.settlement import StatementRefusal, UnableToReadStatement
 
 CHUNK = 1 << 18
@@ -20,6 +20,8 @@ LONGEST_TOKEN = 4 << 20
 LONGEST_ENTRY = 1 << 20
 """Bytes of an entry that is waited for whole; a longer one is walked through as it comes."""
 MOST_SHAPES = 12
+MOST_KNOWN = 2_000
+"""Different entries of one shape that are remembered, apart from what is their own."""
 MOST_NAMES = 5_000
 """Different names of elements and attributes in one file."""
 
@@ -27,13 +29,42 @@ _LIKE_ASCII = frozenset({"utf-8", "us-ascii", "ascii", "iso-8859-1"})
 _ENDS_EARLY = frozenset({"no element found", "unclosed token", "partial character", "unclosed CDATA section"})
 
 _NOTHING = Element()
+_REFERENCE = "end_to_end_id"
+
+
+class Alike(Protocol):
+    """Whoever makes lines of entries and can make one again for an entry that differs in its own texts alone.
+
+    :ivar effect: what the entry walked through last added to sums, beside its line.
+    """
+
+    effect: Any
+
+    @property
+    def lines(self) -> list[Any]: ...
+
+    def again(self, known: Known) -> None:
+        """Add what an entry added to sums as often as there were others like it."""
+
+    def own_columns(self, line: Any, own: Mapping[str, int]) -> dict[str, int]:
+        """Say which columns of a line hold which of an entry's own texts, by their groups (-1: none)."""
+
+    def is_reference(self, text: bytes) -> bool:
+        """Whether the text is a reference that has nothing wrong with it."""
+
+    def count(self) -> None:
+        """Count one line more."""
 
 
 class Walker:
     """One pass over one file.
 
     :param elements_of: gives what to look at inside the message, from the walker, its namespace and its local name.
+    :ivar alike: makes lines of entries that are alike without a walk; they are laid down as `Known` and the texts of
+        their groups.
     """
+
+    alike: Alike | None = None
 
     def __init__(self, source: BinaryIO, elements_of: Callable[["Walker", str, str], Element]) -> None:
         self._source = source
@@ -53,6 +84,8 @@ class Walker:
         self._closing = b""
         self._closed_at = -1
         self._shapes: list[Shape] = []
+        self._inside = False
+        self._unfed = (0, 0)
 
     def run(self) -> Iterator[None]:
         """Read the file, coming back after every chunk.
@@ -77,7 +110,11 @@ class Walker:
     @property
     def place(self) -> str:
         """Where the reading is, for sentences."""
-        return f"line {self._parser.CurrentLineNumber}, column {self._parser.CurrentColumnNumber + 1}"
+        return self._place(self._parser.CurrentLineNumber, self._parser.CurrentColumnNumber)
+
+    def _place(self, line: int, column: int) -> str:
+        unfed = self._unfed[1] if self._unfed[0] == line else 0
+        return f"line {line}, column {column + unfed + 1}"
 
     def refuse(self, refusal: StatementRefusal, why: str) -> UnableToReadStatement:
         """Make the refusal of the file, with the place."""
@@ -123,22 +160,37 @@ class Walker:
     def _take_alike(self, text: bytes, place: int) -> int:
         """Take all entries from `place` that match known shapes; give the place after them.
 
-        The parser sees them too, without telling: what is no XML is refused as everywhere.
+        Their tags are closed and their texts plain, so that the parser need not see them, only their ends of lines.
         """
-        alike = []
+        entries = []
         after = place
         while found := self._match(text, after):
-            alike.append(found)
+            entries.append(found)
             after = found[1].end()
-        if not alike:
+        if not entries:
             return place
-        self._listen(False)
-        self._parse(text[place:after], last=False)
-        self._listen(True)
-        self._closed_at = self._fed - len(self._closing)
-        for shape, match in alike:
-            self._happen(shape, match.groups())
+        self._skip(text[place:after])
+        for shape, match in entries:
+            texts = match.groups()
+            if self.alike is None:
+                self._happen(shape, texts)
+            elif not self._lay_down(self.alike, shape, texts):
+                self._learn_line(self.alike, shape, texts)
         return after
+
+    def _skip(self, entries: bytes) -> None:
+        if b"]]>" in entries:
+            # The one thing in plain texts that is no XML: the parser refuses it in its own words.
+            self._listen(False)
+            self._parse(entries, last=False)
+            self._listen(True)
+        else:
+            ends = entries.count(b"\n")
+            self._parse(b"\n" * ends, last=False)
+            line = self._parser.CurrentLineNumber
+            before = self._unfed[1] if self._unfed[0] == line and not ends else 0
+            self._unfed = (line, before + len(entries) - entries.rfind(b"\n") - 1)
+        self._closed_at = self._fed - len(self._closing)
 
     def _match(self, text: bytes, place: int) -> tuple[Shape, re.Match[bytes]] | None:
         shapes = self._shapes
@@ -149,6 +201,43 @@ class Walker:
                     shapes.insert(0, shapes.pop(number))
                 return shape, match
         return None
+
+    @staticmethod
+    def _lay_down(alike: Alike, shape: Shape, texts: tuple[bytes, ...]) -> bool:
+        """Lay down the line of an entry that is like one before; whether there was one."""
+        known = shape.known.get(shape.shared(texts))
+        if known is None or not alike.is_reference(texts[known.reference]):
+            return False
+        for _, group in known.own:
+            if not texts[group] or texts[group].isspace():
+                return False
+        known.times += 1
+        alike.count()
+        alike.lines.append((known, texts))
+        return True
+
+    def _learn_line(self, alike: Alike, shape: Shape, texts: tuple[bytes, ...]) -> None:
+        """Walk through an entry, and remember the one line it came to."""
+        before, alike.effect = len(alike.lines), None
+        self._happen(shape, texts)
+        own = shape.own
+        if own is None or _REFERENCE not in own or alike.effect is None or len(alike.lines) != before + 1:
+            return
+        if not alike.is_reference(texts[own[_REFERENCE]]) or not all(texts[group].strip() for group in own.values()):
+            return
+        if len(shape.known) >= MOST_KNOWN:
+            self.forget()
+        line = alike.lines[-1]
+        columns = [(name, group) for name, group in alike.own_columns(line, own).items() if group >= 0]
+        shape.known[shape.shared(texts)] = Known(line, alike.effect, tuple(columns), own[_REFERENCE])
+
+    def forget(self) -> None:
+        """Add up what entries came to so far: something else is read now, and those after it may come to other things."""
+        for shape in self._shapes:
+            for known in shape.known.values():
+                if known.times and self.alike is not None:
+                    self.alike.again(known)
+            shape.known.clear()
 
     def _happen(self, shape: Shape, texts: tuple[bytes, ...]) -> None:
         for step in shape.steps:
@@ -176,7 +265,7 @@ class Walker:
             self._parser.Parse(chunk, last)
         except expat.ExpatError as trouble:
             said = expat.ErrorString(trouble.code) or "unknown trouble"
-            place = f"line {trouble.lineno}, column {trouble.offset + 1}"
+            place = self._place(trouble.lineno, trouble.offset)
             if last and said in _ENDS_EARLY:
                 why = f"{place}: the file ends before its document does; fetch it again from the bank"
                 raise UnableToReadStatement(StatementRefusal.TRUNCATED, why) from None
@@ -223,6 +312,7 @@ class Walker:
                 self._pass_over(self._element)
                 return
             element = self._outermost(name)
+        self._inside = self._inside or element.repeats
         self._above.append(self._element)
         self._element = element
         if element.keep is not None:
@@ -242,6 +332,8 @@ class Walker:
             self._unseen -= 1
             return
         element = self._element
+        if not self._inside:
+            self.forget()
         if element.keep is not None:
             pieces = self._pieces
             text = (pieces[0] if len(pieces) == 1 else "".join(pieces)).strip()
@@ -251,6 +343,7 @@ class Walker:
         if element.end is not None:
             element.end()
             if element.repeats:
+                self._inside = False
                 self._entry = element
                 self._closing = b"</%s>" % name.rpartition(BETWEEN)[2].encode()
                 self._closed_at = self._parser.CurrentByteIndex
