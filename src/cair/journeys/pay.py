@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from datetime import datetime, timedelta
+from functools import partial
 from pathlib import Path
 
 from cair.channels.payments.configured import ISO20022, csv_form, iso_settings, snap_partners
@@ -19,7 +20,7 @@ def file_rail(name: str, rails: Path) -> FileRailOf:
 
     :raises cair.channels.payments.configured.UnableToUseRail: it is not set up.
     """
-    return iso20022_rail(iso_settings(rails)) if name == "iso20022" else csv_rail(csv_form(rails))
+    return iso20022_rail(iso_settings(rails)) if name == "iso20022" else csv_rail(partial(csv_form, rails))
 
 
 def pay_now(

@@ -65,32 +65,40 @@ class SentFile:
 
 @dataclass(frozen=True)
 class FileRailOf:
-    """How files of one rail are written: its name, the ending of its files, and the writer."""
+    """How files of one rail are written: its name, the ending of its files, and the writer.
+
+    :ivar check: raises where nothing can be written for a partner; asked before anything is on record.
+    """
 
     name: str
     ending: str
-    write: Callable[[Iterator[pa.RecordBatch], BinaryIO, str, datetime], Written]
+    write: Callable[[Iterator[pa.RecordBatch], BinaryIO, PaymentFile], Written]
+    check: Callable[[str], object] = str
 
 
 def iso20022_rail(settings: IsoSettings) -> FileRailOf:
     """Files of ISO 20022, pain.001.001.09."""
 
-    def write(transfers: Iterator[pa.RecordBatch], out: BinaryIO, file_ref: str, begun_at: datetime) -> Written:
+    def write(transfers: Iterator[pa.RecordBatch], out: BinaryIO, file: PaymentFile) -> Written:
         head = PaymentsHead(
-            message_id=file_ref, created_at=begun_at, initiator=settings.initiator, debtor=settings.debtor
+            message_id=file.file_ref, created_at=file.begun_at, initiator=settings.initiator, debtor=settings.debtor
         )
         return write_payments(transfers, out, head=head)
 
     return FileRailOf("iso20022", ".pain.001.xml", write)
 
 
-def csv_rail(form: BankForm) -> FileRailOf:
-    """Files of a bank's own form."""
+def csv_rail(form_of: Callable[[str], BankForm]) -> FileRailOf:
+    """Files of banks' own forms.
 
-    def write(transfers: Iterator[pa.RecordBatch], out: BinaryIO, file_ref: str, begun_at: datetime) -> Written:
-        return write_bulk(transfers, out, form=form, head=BulkHead(batch_ref=file_ref, created_on=_day(begun_at)))
+    :param form_of: gives the form by the partner.
+    """
 
-    return FileRailOf("csv", ".csv", write)
+    def write(transfers: Iterator[pa.RecordBatch], out: BinaryIO, file: PaymentFile) -> Written:
+        head = BulkHead(batch_ref=file.file_ref, created_on=_day(file.begun_at))
+        return write_bulk(transfers, out, form=form_of(file.partner), head=head)
+
+    return FileRailOf("csv", ".csv", write, check=form_of)
 
 
 def pay_by_file(
@@ -108,6 +116,7 @@ def pay_by_file(
     bytes when it is written again. `but`: partners that another rail pays.
 
     :raises UnableToPay: a file does not sum to what is on record.
+    :raises cair.channels.payments.configured.UnableToUseRail: the rail is not set up for a partner; nothing was sent.
     """
     with office.database.connect() as connection:
         begun = unfinished_files(connection, rail.name)
@@ -118,6 +127,8 @@ def pay_by_file(
         done.append(_write(office, rail, file, lines, now=now))
     with office.database.connect() as connection:
         partners = [name for name in partners_to_pay(connection, partner=partner) if name not in but]
+    for name in partners:
+        rail.check(name)
     recorded = (found for name in partners for found in _record(office, rail, name, now=now))
     for file, lines in _one_ahead(recorded):
         announce(file.partner, partners.index(file.partner), len(partners))
@@ -209,8 +220,8 @@ def _on_disk(rail: FileRailOf, transfers: Iterator[pa.RecordBatch], file: Paymen
         return Written(0, 0, 0, "")
     unfinished = path.with_name(f".{path.name}.{os.getpid()}")
     try:
-        with unfinished.open("xb") as out:
-            written = rail.write(chain([first], transfers), out, file.file_ref, file.begun_at)
+        with os.fdopen(os.open(unfinished, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as out:
+            written = rail.write(chain([first], transfers), out, file)
             out.flush()
             os.fsync(out.fileno())
         unfinished.rename(path)

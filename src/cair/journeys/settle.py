@@ -5,18 +5,19 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
-from typing import Any, BinaryIO, Protocol
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from cair.channels.payments.configured import csv_form
-from cair.channels.payments.csv.returns_in import read_returns
+from cair.channels.payments.arriving import partner_of, read_arriving
+from cair.channels.payments.configured import UnableToUseRail
+from cair.channels.payments.csv.mapping import UnableToReadMapping
 from cair.channels.payments.file_answers import REPEATED
-from cair.channels.payments.iso20022.reading import Reading, read_statement
 from cair.channels.payments.iso20022.reasons import reasons
-from cair.channels.payments.settlement import FEE_CODES, Scope, Totals, UnableToReadStatement
+from cair.channels.payments.settlement import FEE_CODES, Scope, StatementRefusal, UnableToReadStatement
 from cair.channels.payments.snap.actions import DETAILS
+from cair.channels.payments.snap.profile import UnableToUseProfile
 from cair.journeys.take_evidence import take_files
 from cair.kernel.remedies import BankReason
 from cair.store.office import Office
@@ -37,29 +38,23 @@ from cair.store.results import book_results, waiting_results
 
 Announce = Callable[[str, int, int], None]
 RESULTS = "results."
+NOT_SET_UP = "NOT_SET_UP"
+"""Why a file is put aside that nothing here can read yet; it is not on record, and may come again."""
+MOST = 2**63 - 1
+"""Rupiah that the sums of a file may come to."""
 
 
 class UnableToSettle(Exception):
     """A path cannot be read; the message says which and what to do."""
 
 
-class Lines(Protocol):
-    """A partner's file on its way to lines."""
-
-    @property
-    def totals(self) -> Totals: ...
-
-    def batches(self) -> Iterator[pa.RecordBatch]:
-        """Give the lines in batches of `SETTLEMENT_SCHEMA`."""
-
-
 def settle_paths(
     office: Office, paths: Sequence[Path], *, partner: str, rails: Path, now: datetime, announce: Announce
 ) -> dict[str, object]:
-    """Take in bank files and `results` files, and book what they say; a file with the same bytes counts once.
+    """Take in bank files, notices and `results` files, and book what they say; the same bytes count once.
 
-    :param partner: whose files they are; empty: what stands before the first dot of each name.
-    :param rails: folder with the mapping of the bank's own files.
+    :param partner: whose files they are; empty: by the name of each.
+    :param rails: folder with the mappings of banks' own files, and the keys that prove notices.
     :raises UnableToSettle: a path cannot be read.
     """
     files = list(_files(paths))
@@ -90,44 +85,44 @@ def _files(paths: Sequence[Path]) -> Iterator[Path]:
 
 def settle_file(office: Office, path: Path, *, partner: str, rails: Path, now: datetime) -> Settled:
     """Take in one file of a bank, whole or not at all."""
-    sha256 = _sha256(path)
-    with office.database.connect() as connection:
-        if known := known_file(connection, sha256):
-            return known
-    keep_file(office.home, office.vault, path)
-    source = Source(path.name, partner or path.name.partition(".")[0], path.suffix, sha256, "", now)
+    try:
+        sha256 = _sha256(path)
+        with office.database.connect() as connection:
+            if known := known_file(connection, sha256, name=path.name):
+                return known
+        keep_file(office.home, office.vault, path)
+    except OSError as error:
+        return Settled(path.name, refusal=str(StatementRefusal.UNREADABLE), why=f"it cannot be read: {error.strerror}")
+    source = Source(path.name, partner or partner_of(path), path.suffix, sha256, "", now)
     try:
         return _apply(office, path, source, rails, now)
+    except (UnableToUseRail, UnableToUseProfile, UnableToReadMapping) as error:
+        return Settled(path.name, refusal=NOT_SET_UP, why=str(error))
     except UnableToReadStatement as error:
         with office.database.connect() as connection:
-            return refuse_file(connection, source, f"{error.refusal}")
+            return refuse_file(connection, source, str(error.refusal), why=error.why)
 
 
 def _apply(office: Office, path: Path, source: Source, rails: Path, now: datetime) -> Settled:
     with path.open("rb") as stream, office.database.connect() as connection:
         open_intake(connection)
-        if known := known_file(connection, source.sha256):
+        if known := known_file(connection, source.sha256, name=path.name):
             return known
-        reading = _reading(path, stream, rails)
+        arriving = read_arriving(path, stream, partner=source.partner, rails=rails)
         first = 1
-        for batch in reading.batches():
-            add_lines(connection, office.vault, _arrived(batch, first))
+        for batch in arriving.lines.batches():
+            add_lines(connection, office.vault, _arrived(batch, first, is_callback=arriving.is_callback))
             first += batch.num_rows
-        message = reading.head.message if isinstance(reading, Reading) else "csv"
-        kind = {"camt.053": "STATEMENT", "camt.054": "NOTICE"}.get(message[:8], "ANSWER")
-        whole = Source(source.name, source.partner, message, source.sha256, kind, now)
-        totals = reading.totals
+        whole = Source(source.name, source.partner, arriving.message(), source.sha256, arriving.kind, now)
+        totals = arriving.lines.totals
+        if max(totals.debit, totals.credit, -totals.debit, -totals.credit) > MOST:
+            why = "its amounts sum to more than any money there is; ask the bank what they are"
+            raise UnableToReadStatement(StatementRefusal.SUM_TOO_LARGE, why)
         proof = ",".join(sorted({str(each) for each in totals.proofs}))
         return settle_lines(connection, whole, totals=(totals.lines, totals.debit, totals.credit), proof=proof, now=now)
 
 
-def _reading(path: Path, stream: BinaryIO, rails: Path) -> Lines:
-    if path.suffix == ".csv":
-        return read_returns(stream, form=csv_form(rails))
-    return read_statement(stream)
-
-
-def _arrived(batch: pa.RecordBatch, first: int) -> pa.Table:
+def _arrived(batch: pa.RecordBatch, first: int, *, is_callback: bool) -> pa.Table:
     """Give what of a batch counts, numbered in the order of the file."""
     codes = pc.fill_null(pc.extract_regex(batch["transaction_code"], r"(?P<last>[^/]*)$"), {"last": ""})
     wide = pc.not_equal(batch["scope"], str(Scope.PAYMENT))
@@ -135,7 +130,7 @@ def _arrived(batch: pa.RecordBatch, first: int) -> pa.Table:
     columns: Mapping[str, Any] = {
         "line": pa.array(range(first, first + batch.num_rows), pa.int64()),
         **{name: batch[name] for name in ("reference", "direction", "status")},
-        "rejected_as": _rejected_as(batch),
+        "rejected_as": _rejected_as(batch, is_clear=is_callback),
         **{name: batch[name] for name in ("reason", "amount", "currency", "booked_on", "bank_reference")},
         "account": batch["account"],
         "narrative": batch["narrative"],
@@ -146,11 +141,14 @@ def _arrived(batch: pa.RecordBatch, first: int) -> pa.Table:
     return pa.table(columns, schema=ARRIVED)
 
 
-def _rejected_as(batch: pa.RecordBatch) -> pa.Array:
-    """Give what a rejection allows: another attempt (FAILED), or a look by people."""
+def _rejected_as(batch: pa.RecordBatch, *, is_clear: bool) -> pa.Array:
+    """Give what a rejection allows: another attempt (FAILED), or a look by people.
+
+    :param is_clear: it is a state that the partner signed, and no free text that may say anything.
+    """
     repeated = pc.fill_null(pc.is_in(batch["reason_code"], pa.array(sorted(REPEATED))), False)
     fraud = pc.fill_null(pc.equal(batch["reason"], str(BankReason.SUSPECTED_FRAUD)), False)
-    unclear = pc.fill_null(pc.equal(batch["reason"], str(BankReason.OTHER)), True)
+    unclear = pc.and_(pc.fill_null(pc.equal(batch["reason"], str(BankReason.OTHER)), True), not is_clear)
     cases = pa.StructArray.from_arrays([repeated, fraud, unclear], names=["repeated", "fraud", "unclear"])
     return pc.case_when(cases, pa.scalar("CONFIRM"), pa.scalar("HELD"), pa.scalar("ASK_PERSON"), pa.scalar("FAILED"))
 

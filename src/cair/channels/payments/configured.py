@@ -1,4 +1,4 @@
-"""The rails an office has: a folder with `iso20022.toml`, `csv.yaml`, and `<partner>/profile.toml` for SNAP."""
+"""The rails an office has: a folder with `iso20022.toml`, `csv.yaml` (or one a partner), `<partner>/profile.toml`."""
 
 import tomllib
 from dataclasses import dataclass
@@ -44,13 +44,15 @@ def iso_settings(folder: Path) -> IsoSettings:
     return IsoSettings(table["initiator"], debtor)
 
 
-def csv_form(folder: Path) -> BankForm:
-    """Read the mapping of the bank's own bulk files.
+def csv_form(folder: Path, partner: str = "") -> BankForm:
+    """Read the mapping of a bank's own bulk files: the partner's (`<partner>/csv.yaml`), else the one for all.
 
     :raises UnableToUseRail: there is none.
     :raises cair.channels.payments.csv.mapping.UnableToReadMapping: it is not of the form this needs.
     """
-    path = folder / CSV
+    own, path = folder / partner / CSV, folder / CSV
+    if partner and own.exists():
+        return read_mapping(own)
     if not path.exists():
         raise UnableToUseRail(f"The rail csv is not set up: write the bank's mapping to {path}.")
     return read_mapping(path)

@@ -50,7 +50,11 @@ MOVES: Mapping[str, str] = {
 
 @dataclass(frozen=True)
 class Source:
-    """A file as it is put on record. `kind`: STATEMENT (books of the bank), NOTICE, or ANSWER (to our orders)."""
+    """A file as it is put on record.
+
+    :ivar kind: STATEMENT (books of the bank), NOTICE, ANSWER (to our orders), or CALLBACK: notices that the partner signed
+        one by one, each of its own payments alone, and any number of times.
+    """
 
     name: str
     partner: str
@@ -62,12 +66,14 @@ class Source:
 
 @dataclass
 class Settled:
-    """What became of a file's lines: how many in each bucket, how much was paid, failed and returned."""
+    """What became of a file's lines: how many in each bucket. `why`: a sentence where it was refused."""
 
     file: str
     lines: int = 0
     refusal: str = ""
+    why: str = ""
     is_known: bool = False
+    first_name: str = ""
     buckets: dict[str, int] = field(default_factory=dict)
 
     def document(self) -> dict[str, object]:
@@ -76,28 +82,31 @@ class Settled:
         told: dict[str, object] = {"file": self.file, "lines": self.lines, "buckets": self.buckets}
         told["whose_move"] = {bucket: move for bucket, move in moves.items() if move != "NONE"}
         if self.refusal:
-            told["refused"] = self.refusal
+            told |= {"refused": self.refusal, "why": self.why}
         if self.is_known:
-            told["known"] = True
+            told |= {"known": True, "first_name": self.first_name}
         return told
 
 
-def known_file(connection: Connection, sha256: str) -> Settled | None:
-    """Give what became of a file with these bytes when it came first, whatever its name."""
+def known_file(connection: Connection, sha256: str, *, name: str) -> Settled | None:
+    """Give what became of a file with these bytes when it was taken in, whatever its name was then.
+
+    One that was refused is not known: it may have been read by a wrong mapping.
+    """
     with without_values():
         row = connection.execute(
-            "SELECT number, name, lines, refusal FROM bank_file WHERE sha256 = %s", [sha256]
+            "SELECT number, name, lines FROM bank_file WHERE sha256 = %s AND refusal = ''", [sha256]
         ).fetchone()
     if row is None:
         return None
-    number, name, lines, refusal = row
-    return Settled(name, lines, refusal, is_known=True, buckets=_buckets(connection, number))
+    number, first_name, lines = row
+    return Settled(name, lines, is_known=True, first_name=first_name, buckets=_buckets(connection, number))
 
 
-def refuse_file(connection: Connection, source: Source, refusal: str) -> Settled:
-    """Put on record that a file was refused whole."""
+def refuse_file(connection: Connection, source: Source, refusal: str, *, why: str) -> Settled:
+    """Put on record that a file was refused whole, and by which name; `why` is told and not kept."""
     _add_file(connection, source, refusal=refusal, totals=(0, 0, 0), proof="")
-    return Settled(source.name, refusal=refusal)
+    return Settled(source.name, refusal=refusal, why=why)
 
 
 def open_intake(connection: Connection) -> None:
@@ -145,7 +154,8 @@ def settle_lines(
     with without_values():
         connection.execute(_LINES, [number])
         connection.execute("DROP TABLE IF EXISTS judged")
-        connection.execute(_JUDGED, [source.kind == "ANSWER", LATE_AFTER_DAYS])
+        only_of = source.partner if source.kind == "CALLBACK" else ""
+        connection.execute(_JUDGED, [only_of, only_of, source.kind == "ANSWER", LATE_AFTER_DAYS])
         connection.execute("ANALYZE judged")
     found = [
         (_OUTCOMES, [now, f"{source.kind.lower()} {number}/"]),
@@ -154,7 +164,8 @@ def settle_lines(
     add_outcomes_found(connection, found, now=now)
     plan_for(connection, totals[0])
     with without_values():
-        connection.execute(_VERDICTS, [source.kind == "STATEMENT", number, json.dumps(dict(MOVES)), now])
+        kinds = [source.kind == "STATEMENT", source.kind == "CALLBACK"]
+        connection.execute(_VERDICTS, [*kinds, number, json.dumps(dict(MOVES)), now])
     return Settled(source.name, totals[0], buckets=_buckets(connection, number))
 
 
@@ -167,7 +178,7 @@ _LINES = """
 _JUDGED = """
     CREATE TEMP TABLE judged ON COMMIT DROP AS
     WITH came AS MATERIALIZED (
-        SELECT arrived.*, ordered.transfer, ordered.amount_idr, ordered.release, ordered.position
+        SELECT arrived.*, ordered.transfer, ordered.amount_idr, ordered.release, ordered.position, ordered.partner
         FROM arrived
         LEFT JOIN payment_order AS ordered
           ON (ordered.order_ref, ordered.attempt) = (arrived.order_ref, arrived.attempt)
@@ -189,6 +200,7 @@ _JUDGED = """
                     WHEN came.is_fee THEN 'FEE'
                     WHEN came.trouble IS NOT NULL THEN came.trouble
                     WHEN came.transfer IS NULL THEN 'UNKNOWN'
+                    WHEN %s <> '' AND came.partner <> %s THEN 'WRONG_PARTNER'
                     WHEN came.amount <> came.amount_idr THEN 'WRONG_AMOUNT'
                     WHEN came.account_index <> item.account_ref_index THEN 'WRONG_ACCOUNT'
                     WHEN sent.begun_at IS NULL THEN 'NOT_SENT'
@@ -240,16 +252,16 @@ _VERDICTS = """
         SELECT judged.line, CASE WHEN known THEN judged.order_ref END AS order_ref,
                CASE WHEN known THEN judged.attempt END AS attempt,
                CASE WHEN bucket IN ('PAID', 'LATE') THEN
-                        CASE WHEN nth > 1 OR paid_before THEN 'DUPLICATE'
+                        CASE WHEN (nth > 1 AND NOT repeats) OR (paid_before AND books) THEN 'DUPLICATE'
                              WHEN paid.status IS NULL THEN 'CONTRADICTS'
                              WHEN books THEN bucket ELSE 'NOTIFIED' END
                     WHEN bucket = 'RETURNED' THEN
-                        CASE WHEN nth > 1 OR returned_before THEN 'DUPLICATE_RETURN'
+                        CASE WHEN (nth > 1 AND NOT repeats) OR (returned_before AND books) THEN 'DUPLICATE_RETURN'
                              WHEN closed.status IS DISTINCT FROM 'RETURNED' THEN 'TOO_EARLY'
                              WHEN books THEN bucket ELSE 'NOTIFIED_RETURN' END
                     WHEN bucket = 'FAILED' AND closed.status IS DISTINCT FROM 'FAILED' THEN 'CONTRADICTS'
                     ELSE bucket END AS bucket
-        FROM (SELECT judged.*, %s AS books FROM judged) AS judged
+        FROM (SELECT judged.*, %s AS books, %s AS repeats FROM judged) AS judged
         LEFT JOIN payment_outcome AS paid
           ON (paid.order_ref, paid.attempt, paid.status) = (judged.order_ref, judged.attempt, 'PAID')
         LEFT JOIN payment_outcome AS closed

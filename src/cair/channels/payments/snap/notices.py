@@ -13,16 +13,25 @@ from cair.channels.payments.snap.profile import SnapProfile
 
 
 class UnableToTrustNotice(Exception):
-    """A notice is not signed by the partner, or cannot be read; nothing follows from it."""
+    """A notice is not signed by the partner, or (`is_signed`) cannot be read; nothing follows from it."""
+
+    def __init__(self, why: str, *, is_signed: bool) -> None:
+        super().__init__(why)
+        self.is_signed = is_signed
 
 
 @dataclass(frozen=True, slots=True)
 class Notice:
-    """A notice about a payment: our reference, and what it says. The same one may come any number of times."""
+    """A notice about a payment: our reference, and what it says. The same one may come any number of times.
+
+    `timestamp` is the partner's, and signed with the rest.
+    """
 
     reference: str
     amount: str
+    currency: str
     answer: Answer
+    timestamp: str
 
 
 def read_notice(
@@ -33,19 +42,25 @@ def read_notice(
     :raises UnableToTrustNotice: it is not the partner's, or not a notice about a payment.
     """
     hashed = signing.body_hash(body, profile.minify)
-    text = signing.text_without_token("POST", path, hashed, headers.get("x-timestamp", ""))
+    timestamp = headers.get("x-timestamp", "")
+    text = signing.text_without_token("POST", path, hashed, timestamp)
     if not signing.is_signed_by(key, text, headers.get("x-signature", "")):
-        raise UnableToTrustNotice(f"partner {profile.name}: the notice does not carry the partner's signature")
+        raise UnableToTrustNotice(
+            f"partner {profile.name}: the notice does not carry the partner's signature", is_signed=False
+        )
     try:
         fields = json.loads(body)
     except (ValueError, RecursionError):
         fields = None
     if not isinstance(fields, dict):
-        raise UnableToTrustNotice(f"partner {profile.name}: the notice is not a JSON object")
+        raise UnableToTrustNotice(f"partner {profile.name}: the notice is not a JSON object", is_signed=True)
     reply = Reply(200, fields)
     reference, state = reply.text("originalPartnerReferenceNo"), reply.text("latestTransactionStatus")
     if not reference or state not in STATES:
-        raise UnableToTrustNotice(f"partner {profile.name}: the notice names no payment, or no state of the list")
+        raise UnableToTrustNotice(
+            f"partner {profile.name}: the notice names no payment, or no state of the list", is_signed=True
+        )
     amount = fields.get("amount")
-    value = str(amount.get("value", "")) if isinstance(amount, Mapping) else ""
-    return Notice(reference, value, answer_of_state(reply, state, profile.reasons))
+    said = amount if isinstance(amount, Mapping) else {}
+    value, currency = str(said.get("value", "")), str(said.get("currency", ""))
+    return Notice(reference, value, currency, answer_of_state(reply, state, profile.reasons), timestamp)
