@@ -4,7 +4,7 @@ Bad data in a line is a trouble of that line; a file that cannot be proved whole
 """
 
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from enum import StrEnum
@@ -203,18 +203,22 @@ SETTLEMENT_SCHEMA = pa.schema(
 """The columns of `SettlementLine`; narrative and account in the clear."""
 assert tuple(SETTLEMENT_SCHEMA.names) == SettlementLine._fields
 
-_SECRETS = frozenset({"narrative", "account"})
+SECRETS = frozenset({"narrative", "account"})
 
 
 def as_batches(lines: Iterable[SettlementLine], *, rows: int = BATCH) -> Iterator[pa.RecordBatch]:
     """Give lines as record batches of `SETTLEMENT_SCHEMA`, `rows` at a time."""
     waiting = iter(lines)
     while piece := list(islice(waiting, rows)):
-        columns = [
-            pa.array([value and value.reveal() for value in column] if kind.name in _SECRETS else column, kind.type)
-            for kind, column in zip(SETTLEMENT_SCHEMA, zip(*piece, strict=True), strict=True)
-        ]
-        yield pa.RecordBatch.from_arrays(columns, schema=SETTLEMENT_SCHEMA)
+        yield pa.RecordBatch.from_arrays(columns_of(piece), schema=SETTLEMENT_SCHEMA)
+
+
+def columns_of(lines: Sequence[SettlementLine]) -> list[pa.Array]:
+    """Give lines as columns of `SETTLEMENT_SCHEMA`."""
+    return [
+        pa.array([value and value.reveal() for value in column] if kind.name in SECRETS else column, kind.type)
+        for kind, column in zip(SETTLEMENT_SCHEMA, zip(*lines, strict=True), strict=True)
+    ]
 
 
 class Proof(StrEnum):
@@ -251,13 +255,17 @@ class Totals:
     def add(self, line: SettlementLine, *, currency: str) -> None:
         """Count one line. `other` sums what has no direction (answers to orders)."""
         self.lines += 1
+        self.add_again(line, 1, currency=currency)
+
+    def add_again(self, line: SettlementLine, times: int, *, currency: str) -> None:
+        """Add what lines that are counted already bring beside their number, all of them like this one."""
         if line.trouble is not None:
-            self.troubles[line.trouble] += 1
+            self.troubles[line.trouble] += times
         if line.amount is None or line.currency != currency:
             return
         if line.direction is Direction.DEBIT:
-            self.debit += line.amount
+            self.debit += line.amount * times
         elif line.direction is Direction.CREDIT:
-            self.credit += line.amount
+            self.credit += line.amount * times
         else:
-            self.other += line.amount
+            self.other += line.amount * times
