@@ -232,15 +232,19 @@ def pay(
             wait=lambda pause: time.sleep(max(0.0, pause.total_seconds())), announce=told,
         )  # fmt: skip
     show_document(document, as_json=as_json)
+    if not as_json and not any(document.values()):
+        say("Nothing is waiting to be sent.")
 
 
 def settle(
-    paths: Annotated[list[Path] | None, typer.Argument(metavar="PATH...", help="Files or folders of banks.")] = None,
+    paths: Annotated[
+        list[Path] | None, typer.Argument(metavar="PATH...", help="Files or folders: results, statements, notices.")
+    ] = None,
     partner: Annotated[str, typer.Option("--partner", metavar="P", help="Whose files they are.")] = "",
     rails: Rails = None,
     as_json: AsJson = False,
 ) -> None:
-    """Take in results and statements, match them with orders and calls, book what they say."""
+    """Take in results, statements and SNAP notices, match them with orders and calls, book what they say."""
     from cair.journeys.settle import settle_paths
 
     with office() as opened, progress("settle") as told:

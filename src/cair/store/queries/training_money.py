@@ -14,7 +14,7 @@ from cair.store.office import Office
 from cair.store.segments import Segments
 
 Announce = Callable[[str, int, int], None]
-PEOPLE_AT_ONCE = 200_000
+PEOPLE_AT_ONCE = 50_000
 """People whose money is booked in one transaction."""
 LAST_CARD = 10**16 - 1
 
