@@ -17,7 +17,7 @@ __all__ = ["ANSWERS_ONLY", "decided_on_segments", "lay_down_law", "run_steps", "
 Announce = Callable[[str, int, int], None]
 BUCKETS_PER_PASS = 2
 """So many buckets by card number are worked on at a time: they take less memory than those by redeem code."""
-BUCKETS_IN_MEMORY = 6
+BUCKETS_IN_MEMORY = 5
 """With no more buckets, what is carried from one stage to the next stays in memory."""
 MOST_PASSES = 16
 """What passes make is cut by redeem code, and files would be too many with more."""

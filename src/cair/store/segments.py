@@ -29,7 +29,7 @@ from cair.store.private_files import own_folder
 
 PATIENCE = 300
 """Seconds to wait for others that read or write."""
-PEOPLE_PER_BUCKET = 175_000
+PEOPLE_PER_BUCKET = 230_000
 GROWTH = 4
 """Everything is written anew when the later generations hold more than a part in so many of the first."""
 MOST_GENERATIONS = 12
