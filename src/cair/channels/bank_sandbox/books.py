@@ -3,11 +3,13 @@
 import hashlib
 import json
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from functools import lru_cache
 
 from cair.channels.bank_sandbox.cases import Case, Refused
-from cair.channels.bank_sandbox.ledger import Account, Entry, Kind, Ledger
+from cair.channels.bank_sandbox.ledger import Account, Asked, Entry, Kind, Ledger, Page
 from cair.channels.bank_sandbox.partners import Partner, Repeated
 from cair.channels.bank_sandbox.states import CASES, NAME_DIFFERS, State
 from cair.kernel.days import JAKARTA
@@ -39,7 +41,11 @@ class Wanted:
     @property
     def content(self) -> str:
         """Hash of what must be the same when the reference comes again."""
-        said = json.dumps([self.amount_idr, self.account, self.bank_code])
+        plain = self.account + self.bank_code
+        if plain.isascii() and plain.isalnum():
+            said = f'[{self.amount_idr}, "{self.account}", "{self.bank_code}"]'
+        else:
+            said = json.dumps([self.amount_idr, self.account, self.bank_code])
         return hashlib.sha256(said.encode()).hexdigest()[:32]
 
 
@@ -54,7 +60,7 @@ class Taken:
 class Books:
     """The deeds of one bank on its ledger. Every method but `look` is called within a transaction of the ledger."""
 
-    def __init__(self, ledger: Ledger, partner: Partner) -> None:
+    def __init__(self, ledger: Ledger | Page, partner: Partner) -> None:
         self.ledger = ledger
         self.partner = partner
 
@@ -105,6 +111,28 @@ class Books:
             return Taken(self._write(wanted, Kind.PENDING, now, due=due, cause=outcome), is_new=True)
         return Taken(self._write(wanted, Kind.BOOKED, now), is_new=True)
 
+    def pay_file(self, ledger: Ledger, orders: Sequence[Wanted], now: datetime) -> list[Taken | Refused]:
+        """Pay one order after the other as `pay` does, and write all of it at the end of the books at once."""
+        own = self.partner.bank_code
+        accounts: dict[str, set[str]] = {}
+        for wanted in orders:
+            for bank_code in {wanted.bank_code, "" if wanted.bank_code == own else wanted.bank_code}:
+                accounts.setdefault(bank_code, set()).add(wanted.account)
+        asked = Asked(
+            frozenset(wanted.reference for wanted in orders),
+            {bank_code: frozenset(numbers) for bank_code, numbers in accounts.items()},
+        )
+        page = ledger.page(self.partner.name, self.partner.funds_idr, asked, since=self._since(now), now=now)
+        books = Books(page, self.partner)
+        became: list[Taken | Refused] = []
+        for wanted in orders:
+            try:
+                became.append(books.pay(wanted, now))
+            except Refused as refusal:
+                became.append(refusal)
+        ledger.write(page.rows)
+        return became
+
     def decide(self, pending: Entry, now: datetime) -> Entry:
         """Book what was pending, or let it fail, as it was laid down."""
         failed = pending.cause == "failed"
@@ -115,9 +143,11 @@ class Books:
         """Let a booked payment come back, for a reason of the ISO list (`AC04`)."""
         return self._follow(booked, Kind.RETURNED, now, cause=reason)
 
+    def _since(self, now: datetime) -> datetime:
+        return now - timedelta(days=self.partner.reference_days)
+
     def _settled(self, wanted: Wanted, now: datetime) -> Entry | None:
-        since = now - timedelta(days=self.partner.reference_days)
-        entries = self.ledger.of_reference(self.partner.name, wanted.reference, since=since)
+        entries = self.ledger.of_reference(self.partner.name, wanted.reference, since=self._since(now))
         settled = [entry for entry in entries if entry.kind in _SETTLED]
         if not settled:
             return None
@@ -202,8 +232,14 @@ class Books:
             self.ledger.add(fee, opening_idr=funds)
 
     def _bank_reference(self, wanted: Wanted, now: datetime) -> str:
-        said = f"{self.partner.name}/{wanted.reference}/{now.isoformat()}/{wanted.external_id}"
-        return f"{now.astimezone(JAKARTA):%Y%m%d}{int(hashlib.sha256(said.encode()).hexdigest()[:13], 16):016d}"
+        instant, day = _written(now)
+        said = f"{self.partner.name}/{wanted.reference}/{instant}/{wanted.external_id}"
+        return f"{day}{int(hashlib.sha256(said.encode()).hexdigest()[:13], 16):016d}"
+
+
+@lru_cache(maxsize=64)
+def _written(now: datetime) -> tuple[str, str]:
+    return now.isoformat(), f"{now.astimezone(JAKARTA):%Y%m%d}"
 
 
 def _is_open(partner: Partner, now: datetime) -> bool:

@@ -4,6 +4,7 @@ A request is booked, and its call noted, in one transaction that is on the disk 
 the bank's register and may change; entries and calls refuse UPDATE and DELETE.
 """
 
+import json
 import sqlite3
 import threading
 from collections.abc import Iterable, Iterator, Mapping
@@ -11,6 +12,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
+from functools import lru_cache
 from pathlib import Path
 
 from cair.kernel.days import JAKARTA
@@ -165,12 +167,32 @@ class Ledger:
     def add(self, entry: Entry, *, opening_idr: int) -> None:
         """Write an entry behind all others. `opening_idr` is the partner's balance before its first."""
         balance = self.balance(entry.partner, opening_idr) + MOVES.get(entry.kind, 0) * entry.amount_idr
-        row = (
-            _text(entry.at), _day(entry.at), entry.partner, entry.kind, entry.reference, entry.service,
-            entry.amount_idr, entry.bank_code, entry.account, entry.external_id, entry.bank_reference, entry.content,
-            entry.cause, entry.due, balance,
-        )  # fmt: skip
-        self._db.execute(f"INSERT INTO entry VALUES (NULL{', ?' * len(row)})", row)
+        self.write([_row(entry, balance)])
+
+    def write(self, rows: Iterable[tuple[object, ...]]) -> None:
+        """Write rows of entries behind all others, in their order."""
+        self._db.executemany(f"INSERT INTO entry VALUES (NULL{', ?' * (len(_NAMES) + 1)})", rows)
+
+    def page(self, partner: str, opening_idr: int, asked: "Asked", *, since: datetime, now: datetime) -> "Page":
+        """Give what is known of some references and accounts, for the rest of this transaction."""
+        sql = f"""SELECT {_COLUMNS} FROM entry WHERE partner = ? AND reference IN (SELECT value FROM json_each(?))
+            AND at >= ? AND kind <> 'FEE' ORDER BY number"""
+        page = Page(self.balance(partner, opening_idr))
+        for row in self._ask(sql, (partner, json.dumps(sorted(asked.references)), _text(since))):
+            entry = _entry(row)
+            page.entries.setdefault(entry.reference, []).append(entry)
+        for bank_code, accounts in asked.accounts.items():
+            numbers = json.dumps(sorted(accounts))
+            sql = """SELECT account, name, state FROM account WHERE partner = ? AND bank_code = ?
+                AND account IN (SELECT value FROM json_each(?))"""
+            for account, name, state in self._ask(sql, (partner, bank_code, numbers)):
+                page.accounts[bank_code, account] = Account(name, state)
+            sql = f"""SELECT account, {_RECEIVED} FROM entry WHERE partner = ? AND bank_code = ?
+                AND account IN (SELECT value FROM json_each(?)) AND kind IN ('BOOKED', 'RETURNED') AND day >= ?
+                GROUP BY account"""
+            for account, amount in self._ask(sql, (partner, bank_code, numbers, _first_of_month(now))):
+                page.received[bank_code, account] = int(amount)
+        return page
 
     def note_call(self, *, at: datetime, partner: str, service: str, external_id: str, reference: str) -> bool:
         """Note a call under its external id; False when the id was used on this day already."""
@@ -208,9 +230,9 @@ class Ledger:
 
     def received_in_month(self, partner: str, bank_code: str, account: str, now: datetime) -> int:
         """What an account got in the Jakarta month of an instant, without what came back."""
-        sql = """SELECT coalesce(sum(CASE kind WHEN 'BOOKED' THEN amount_idr ELSE -amount_idr END), 0) FROM entry
+        sql = f"""SELECT {_RECEIVED} FROM entry
             WHERE partner = ? AND bank_code = ? AND account = ? AND kind IN ('BOOKED', 'RETURNED') AND day >= ?"""
-        return int(self._ask(sql, (partner, bank_code, account, _day(now)[:8] + "01"))[0][0])
+        return int(self._ask(sql, (partner, bank_code, account, _first_of_month(now)))[0][0])
 
     def account(self, partner: str, bank_code: str, account: str) -> Account | None:
         """An account of the register."""
@@ -234,6 +256,22 @@ class Ledger:
                 yield _entry(row)
         finally:
             reader.close()
+
+    def moves(self, partner: str, day: str) -> Iterator[tuple[str, str, str, str, int, str]]:
+        """What moved money on a day, in order: kind, reference, the bank's own name, account, whole rupiah, cause."""
+        reader = _connect(self._path)
+        try:
+            yield from reader.execute(
+                """SELECT kind, reference, bank_reference, account, amount_idr, cause FROM entry
+                WHERE partner = ? AND day = ? AND kind IN ('BOOKED', 'RETURNED', 'FEE') ORDER BY number""",
+                (partner, day),
+            )
+        finally:
+            reader.close()
+
+    def partners(self) -> list[str]:
+        """The partners with entries, by name."""
+        return [row[0] for row in self._ask("SELECT DISTINCT partner FROM entry ORDER BY partner", ())]
 
     def calls(self) -> Iterator[dict[str, str]]:
         """The calls in their order."""
@@ -275,6 +313,55 @@ class Ledger:
         return [_entry(row) for row in self._ask(f"SELECT {_COLUMNS} FROM entry WHERE {where}", values)]
 
 
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """References and accounts (by bank code) that a file of payments names."""
+
+    references: frozenset[str]
+    accounts: Mapping[str, frozenset[str]]
+
+
+class Page:
+    """What the books say of some references and accounts, in memory; `Ledger.write` puts what was added behind the rest.
+
+    It answers as the ledger does, for one partner and one instant, and only of what it was asked for.
+    """
+
+    def __init__(self, balance_idr: int) -> None:
+        self.entries: dict[str, list[Entry]] = {}
+        self.accounts: dict[tuple[str, str], Account] = {}
+        self.received: dict[tuple[str, str], int] = {}
+        self.rows: list[tuple[object, ...]] = []
+        self._balance = balance_idr
+
+    def of_reference(self, partner: str, reference: str, *, since: datetime) -> list[Entry]:  # noqa: ARG002
+        """All entries of a reference, the oldest first, without fees."""
+        return self.entries.get(reference, [])
+
+    def account(self, partner: str, bank_code: str, account: str) -> Account | None:  # noqa: ARG002
+        """An account of the register."""
+        return self.accounts.get((bank_code, account))
+
+    def received_in_month(self, partner: str, bank_code: str, account: str, now: datetime) -> int:  # noqa: ARG002
+        """What an account got in the month, without what came back."""
+        return self.received.get((bank_code, account), 0)
+
+    def balance(self, partner: str, opening_idr: int) -> int:  # noqa: ARG002
+        """The balance after the last entry."""
+        return self._balance
+
+    def add(self, entry: Entry, *, opening_idr: int) -> None:  # noqa: ARG002
+        """Add an entry behind all others."""
+        self._balance += MOVES.get(entry.kind, 0) * entry.amount_idr
+        self.rows.append(_row(entry, self._balance))
+        if entry.kind is not Kind.FEE:
+            self.entries.setdefault(entry.reference, []).append(entry)
+        if entry.kind is Kind.BOOKED:
+            place = (entry.bank_code, entry.account)
+            self.received[place] = self.received.get(place, 0) + entry.amount_idr
+
+
+_RECEIVED = "coalesce(sum(CASE kind WHEN 'BOOKED' THEN amount_idr ELSE -amount_idr END), 0)"
 _NAMES = (
     "at", "partner", "kind", "reference", "service", "amount_idr", "bank_code", "account", "external_id",
     "bank_reference", "content", "cause", "due", "balance_idr",
@@ -293,9 +380,23 @@ def _entry(row: tuple[str, ...]) -> Entry:
     return Entry(at=at, kind=kind, **values)  # type: ignore[arg-type]
 
 
+def _row(entry: Entry, balance_idr: int) -> tuple[object, ...]:
+    return (
+        _text(entry.at), _day(entry.at), entry.partner, entry.kind, entry.reference, entry.service,
+        entry.amount_idr, entry.bank_code, entry.account, entry.external_id, entry.bank_reference, entry.content,
+        entry.cause, entry.due, balance_idr,
+    )  # fmt: skip
+
+
+def _first_of_month(now: datetime) -> str:
+    return _day(now)[:8] + "01"
+
+
+@lru_cache(maxsize=64)
 def _text(at: datetime) -> str:
     return at.astimezone(JAKARTA).isoformat(timespec="microseconds")
 
 
+@lru_cache(maxsize=64)
 def _day(at: datetime) -> str:
     return at.astimezone(JAKARTA).date().isoformat()

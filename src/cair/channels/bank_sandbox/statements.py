@@ -33,7 +33,7 @@ def write_camt(ledger: Ledger, partner: Partner, day: date, out: BinaryIO, *, no
         opening_balance=ledger.balance_before(partner.name, day.isoformat(), partner.funds_idr),
         sequence=day.timetuple().tm_yday,
     )
-    write_statement((_line(entry, day) for entry in _moving(ledger, partner, day)), out, head=head)
+    write_statement((_line(*move, day) for move in ledger.moves(partner.name, day.isoformat())), out, head=head)
 
 
 def csv_statement(ledger: Ledger, partner: Partner, day: date) -> Iterator[bytes]:
@@ -77,17 +77,19 @@ def _direction(entry: Entry) -> Direction:
     return Direction.CREDIT if MOVES[entry.kind] > 0 else Direction.DEBIT
 
 
-def _line(entry: Entry, day: date) -> SettlementLine:
-    returned = entry.kind is Kind.RETURNED
+def _line(
+    kind: str, reference: str, bank_reference: str, account: str, amount_idr: int, cause: str, day: date
+) -> SettlementLine:
+    returned = kind == Kind.RETURNED
     return SettlementLine(
-        end_to_end_id=entry.reference or None,
-        amount=entry.amount_idr,
+        end_to_end_id=reference or None,
+        amount=amount_idr,
         currency="IDR",
-        direction=_direction(entry),
+        direction=Direction.CREDIT if returned else Direction.DEBIT,
         status=Status.RETURNED if returned else Status.BOOKED,
-        reason_code=entry.cause if returned else None,
+        reason_code=cause if returned else None,
         booked_on=day,
-        account=Secret("account", entry.account) if entry.account else None,
-        bank_reference=entry.bank_reference,
-        transaction_code=_FEE_CODE if entry.kind is Kind.FEE else None,
+        account=Secret("account", account) if account else None,
+        bank_reference=bank_reference,
+        transaction_code=_FEE_CODE if kind == Kind.FEE else None,
     )
