@@ -8,7 +8,9 @@ from pathlib import Path
 from cair.channels.payments.configured import ISO20022, csv_form, iso_settings, snap_partners
 from cair.journeys.pay_by_call import pay_by_call
 from cair.journeys.pay_by_file import FileRailOf, UnableToPay, csv_rail, iso20022_rail, pay_by_file
+from cair.journeys.recover import find_forgotten
 from cair.store.office import Office
+from cair.store.witness import check_memory
 
 Announce = Callable[[str, int, int], None]
 PATIENCE = timedelta(seconds=30)
@@ -37,7 +39,10 @@ def pay_now(
     """Send what is due by a rail; without one by SNAP where a partner has a profile, else by files of ISO 20022.
 
     :raises UnableToPay: no rail is set up.
+    :raises cair.store.witness.UnableToTrustDatabase: it was restored from a backup, and nobody has said so.
     """
+    check_memory(office.home, office.database)
+    find_forgotten(office, now=clock())
     document: dict[str, object] = {}
     called = snap_partners(rails) if rail in (None, "snap") else {}
     if rail == "snap" and not called:

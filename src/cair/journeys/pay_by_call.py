@@ -7,7 +7,7 @@ stopped, at whatever instant.
 import secrets
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
 import pyarrow as pa
@@ -16,13 +16,14 @@ from cair.channels.payments.rail import AccountAnswer, Action, Answer, CallRail,
 from cair.channels.payments.snap.client import SnapRail
 from cair.channels.payments.snap.pace import Budget, FaultyRequests
 from cair.channels.payments.snap.profile import SnapKeys, SnapProfile
-from cair.channels.payments.steps import Call, Deed, next_deed
+from cair.channels.payments.steps import Call, Deed, Gap, next_deed
 from cair.kernel.identity import Secret
 from cair.kernel.remedies import BankReason
 from cair.rules.names import NameVerdict, compare_names
 from cair.store.database import UnableToUseDatabase
 from cair.store.office import Office
 from cair.store.payees import participants, with_payees
+from cair.store.queries.recoveries import forgotten
 from cair.store.records.calls import CallOnRecord, CallOrder, calls_of, claim_ready
 from cair.store.records.payments import (
     ANSWERS,
@@ -33,6 +34,7 @@ from cair.store.records.payments import (
     add_outcomes,
     add_sendings,
 )
+from cair.store.witness import note_sent
 
 Announce = Callable[[str, int, int], None]
 AT_ONCE = 50
@@ -42,7 +44,7 @@ LEASE = timedelta(minutes=2)
 RESTING = tuple(
     str(action) for action in (Action.BOOKED, Action.RETURNED, Action.ALARM, Action.HELD, Action.ASK_PERSON)
 )
-_SENT_KINDS = frozenset({Deed.SEND, Deed.ASK})
+_CALLS = frozenset({Deed.SEND, Deed.ASK, Deed.CHECK})
 
 
 @dataclass
@@ -53,6 +55,7 @@ class Payee:
     order: PaymentOrder
     full_name: str
     calls: list[Call]
+    gap: Gap | None = None
 
 
 @dataclass
@@ -104,6 +107,7 @@ class Worker:
             opened = next(with_payees(connection, self.office.vault, rows))
             names = participants(connection, self.office.vault, rows)
             known = calls_of(connection, claimed)
+            gaps = forgotten(connection, [(each.order_ref, each.attempt) for each in claimed])
         payees = []
         for each, account, holder, name in zip(
             claimed, opened["account"].to_pylist(), opened["holder_name"].to_pylist(), names, strict=True
@@ -118,7 +122,8 @@ class Worker:
                 remark=each.benefit.replace("_", " "),
             )
             calls = [_recorded(call) for call in known.get((each.order_ref, each.attempt), [])]
-            payees.append(Payee(each, order, name, calls))
+            gap = gaps.get((each.order_ref, each.attempt))
+            payees.append(Payee(each, order, name, calls, Gap(gap.until, gap.waits) if gap else None))
         return payees
 
     def _carry_out(self, held: list[Payee]) -> None:
@@ -127,15 +132,14 @@ class Worker:
         given_up = self.clock() + self.patience
         while held and not self.stopped:
             now = self.clock()
-            planned = [(payee, *next_deed(payee.calls, payee.order.reference, now=now)) for payee in held]
-            ready = [(payee, deed) for payee, deed, at in planned if deed in (*_SENT_KINDS, Deed.CHECK) and at <= now]
-            resting = [deed for _, deed, _ in planned if deed in (Deed.REST, Deed.CASE)]
-            self.counts.update(str(deed) for deed in resting)
-            held = [payee for payee, deed, _ in planned if deed not in (Deed.REST, Deed.CASE)]
+            planned = [(each, *next_deed(each.calls, each.order.reference, now=now, gap=each.gap)) for each in held]
+            ready = [(payee, deed) for payee, deed, at in planned if deed in _CALLS and at <= now]
+            self.counts.update(str(deed) for _, deed, _ in planned if deed not in _CALLS)
+            held = [payee for payee, deed, _ in planned if deed in _CALLS]
             if ready:
                 self._round(ready, until)
             elif held:
-                soonest = min(at for _, deed, at in planned if deed not in (Deed.REST, Deed.CASE))
+                soonest = min(at for _, deed, at in planned if deed in _CALLS)
                 if soonest > given_up or soonest > until:
                     self.counts["WAITING"] += len(held)
                     return
@@ -146,7 +150,7 @@ class Worker:
     def _round(self, ready: Sequence[tuple[Payee, Deed]], until: datetime) -> None:
         """Put the calls on record, commit, make them, put the answers on record."""
         now = self.clock()
-        names = [self.profile.external_id(payee.order.reference, len(payee.calls) + 1) for payee, _ in ready]
+        names = [self._name(payee) for payee, _ in ready]
         rows = [
             (payee.claimed.order_ref, payee.claimed.attempt, payee.claimed.epoch, str(deed), "snap", name, "")
             for (payee, deed), name in zip(ready, names, strict=True)
@@ -162,6 +166,7 @@ class Worker:
             self.counts["TAKEN_OVER"] += len(ready)
             self.stopped = "taken over"
             return
+        note_sent(self.office.home, numbers[-1], names[-1], now)
         answers: list[tuple[int, Answer | AccountAnswer, Payee, Deed]] = []
         for (payee, deed), name, number in zip(ready, names, numbers, strict=True):
             # A worker that slept may have been taken over: what it has on record it leaves to the other one.
@@ -172,6 +177,11 @@ class Worker:
             payee.calls.append(_call_of(deed, name, now, answer, payee))
         self._record(answers)
 
+    def _name(self, payee: Payee) -> str:
+        """Name the next call about an order; after a gap, as none can have been named that was forgotten."""
+        since = f"/{payee.gap.until.isoformat()}" if payee.gap else ""
+        return self.profile.external_id(payee.order.reference + since, len(payee.calls) + 1)
+
     def _call(self, payee: Payee, deed: Deed, external_id: str) -> Answer | AccountAnswer:
         now = self.clock()
         if deed is Deed.CHECK:
@@ -180,16 +190,34 @@ class Worker:
         if deed is Deed.SEND:
             answer = self.rail.send(payee.order, external_id=external_id, now=now, sent_before=bool(sends))
             self._faulty = self._faulty.counted(faulty=answer.action is Action.MEND_REQUEST)
-            if answer.action is Action.STOP_RAIL or self._faulty.stops_rail:
-                self.stopped = answer.code
+            known_before = answer.action is Action.CONFIRM and not sends
+            if answer.action is Action.STOP_RAIL or self._faulty.stops_rail or known_before:
+                self.stopped = "KNOWN_BEFORE_IT_WAS_SENT" if known_before else answer.code
             return answer
         self._budget, pause = self._budget.draw(now)
         while pause:
             self.wait(pause)
             now = self.clock()
             self._budget, pause = self._budget.draw(now)
-        sent = Sent(first_at=sends[0].at, last_at=sends[-1].at, external_id=sends[-1].external_id)
-        return self.rail.ask(payee.order, external_id=external_id, sent=sent, now=now)
+        answer = self.rail.ask(payee.order, external_id=external_id, sent=self._sent(payee, now), now=now)
+        # A call leaves up to a lease after it was put on record.
+        if (
+            answer.action is Action.RESEND_ALLOWED
+            and sends
+            and now - sends[-1].at < self.profile.quiet_period + self.lease
+        ):
+            return replace(answer, action=Action.ASK_STATUS)
+        return answer
+
+    def _sent(self, payee: Payee, now: datetime) -> Sent:
+        """What is known of the calls that carried an order; of one that is forgotten, how it was named."""
+        sends = [call for call in payee.calls if call.deed is Deed.SEND]
+        gap = payee.gap
+        if not gap or (sends and sends[-1].at >= gap.until):
+            return Sent(first_at=sends[0].at, last_at=sends[-1].at, external_id=sends[-1].external_id)
+        asked = sum(call.deed is Deed.ASK and call.at >= gap.until for call in payee.calls)
+        name = self.profile.external_id(payee.order.reference, 2 + asked)  # the first call asks for the account
+        return Sent(first_at=sends[0].at if sends else now, last_at=gap.until, external_id=name)
 
     def _record(self, answers: Sequence[tuple[int, Answer | AccountAnswer, Payee, Deed]]) -> None:
         """Put answers on record, and what they settle: a state the partner confirmed, an account that cannot be paid."""

@@ -26,15 +26,22 @@ from cair.kernel.states import State
 from cair.store.office import Office
 from cair.store.payees import with_payees
 from cair.store.private_files import own_folder, sync_folder
-from cair.store.queries.payment_files import WRITTEN, PaymentFile, partners_to_pay, unfinished_files
+from cair.store.queries.payment_files import (
+    PAYMENT_FILES,
+    WRITTEN,
+    PaymentFile,
+    last_line,
+    partners_to_pay,
+    unfinished_files,
+)
 from cair.store.records.audit import add_audit
 from cair.store.records.payments import OUTCOMES, add_outcomes, lines_of_file, put_in_file
+from cair.store.witness import note_sent
 
 Announce = Callable[[str, int, int], None]
 MOST_IN_A_FILE = 500_000
 LONG = 10_000
 """Lines from which on a file takes long enough to be written that something else can be done meanwhile."""
-FOLDER = "payments"
 
 
 class UnableToPay(Exception):
@@ -154,7 +161,9 @@ def _record(office: Office, rail: FileRailOf, partner: str, *, now: datetime) ->
             lines = put_in_file(
                 connection, partner=partner, rail=rail.name, file_ref=file_ref, limit=MOST_IN_A_FILE, now=now
             )
-        if lines.num_rows:
+            last = last_line(connection, file_ref)
+        if last:
+            note_sent(office.home, *last, now)
             yield PaymentFile(file_ref, partner, now), lines
         if lines.num_rows < MOST_IN_A_FILE:
             return
@@ -189,7 +198,7 @@ def _write(office: Office, rail: FileRailOf, file: PaymentFile, lines: pa.Table,
 
     :param lines: columns of `cair.store.records.payments.FILED`.
     """
-    folder = own_folder(office.home / FOLDER, private=True)
+    folder = own_folder(office.home / PAYMENT_FILES, private=True)
     path = folder / f"{file.partner}.{file.file_ref}{rail.ending}"
     with office.database.connect() as connection:
         left_out: list[tuple[str, str, int]] = []

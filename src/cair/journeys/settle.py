@@ -18,6 +18,7 @@ from cair.channels.payments.iso20022.reasons import reasons
 from cair.channels.payments.settlement import FEE_CODES, Scope, StatementRefusal, UnableToReadStatement
 from cair.channels.payments.snap.actions import DETAILS
 from cair.channels.payments.snap.profile import UnableToUseProfile
+from cair.journeys.recover import find_forgotten
 from cair.journeys.take_evidence import take_files
 from cair.kernel.remedies import BankReason
 from cair.store.office import Office
@@ -68,9 +69,11 @@ def settle_paths(
             continue
         told.append(settle_file(office, path, partner=partner, rails=rails, now=now).document())
     results = apply_results(office, now)
+    found = find_forgotten(office, now=now)
     with office.database.connect() as connection:
         count, examples = missing(connection, partner=partner, until=now)
-    return {"files": told, "results": results, "missing": {"orders": count, "some": examples}}
+    counts: dict[str, object] = {"results": results, "missing": {"orders": count, "some": examples}}
+    return {"files": told, **counts, **({"found_again": found} if found else {})}
 
 
 def _files(paths: Sequence[Path]) -> Iterator[Path]:

@@ -29,7 +29,8 @@ _WAITING = """
                 WHEN ordered.partner <> result.partner THEN 'WRONG_PARTNER'
                 WHEN ordered.amount_idr <> result.amount_idr THEN 'WRONG_AMOUNT'
                 WHEN NOT EXISTS (SELECT FROM sending WHERE (sending.order_ref, sending.attempt, sending.kind)
-                                 = (ordered.order_ref, ordered.attempt, 'SEND')) THEN 'NOT_SENT'
+                                 = (ordered.order_ref, ordered.attempt, 'SEND'))
+                 AND forgotten_until(ordered.order_ref, ordered.attempt) IS NULL THEN 'NOT_SENT'
                 ELSE result.status END,
            result.order_ref, result.attempt, result.status, result.code, result.occurred_at, 'result ' || result.taken_in
     FROM standing AS result

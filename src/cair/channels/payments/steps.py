@@ -25,6 +25,8 @@ class Deed(StrEnum):
     """Nothing: the partner says it is booked, the statement will prove it; or it has ended."""
     CASE = "CASE"
     """Nothing by itself: people decide, with a statement."""
+    WAIT = "WAIT"
+    """Nothing until a recovery has ended: it may have been sent, and that was forgotten."""
 
 
 class Call(NamedTuple):
@@ -37,15 +39,25 @@ class Call(NamedTuple):
     reason: str | None = None
 
 
+class Gap(NamedTuple):
+    """Until an instant an order may have been sent without its being on record; `waits`: nothing may be sent yet."""
+
+    until: datetime
+    waits: bool
+
+
 _PEOPLE = frozenset({Action.ALARM, Action.HELD, Action.ASK_PERSON})
 
 
-def next_deed(calls: Sequence[Call], reference: str, *, now: datetime) -> tuple[Deed, datetime]:
+def next_deed(calls: Sequence[Call], reference: str, *, now: datetime, gap: Gap | None = None) -> tuple[Deed, datetime]:
     """Give what comes next, and from when on.
 
     Nothing is sent again before the state was asked for, unless every call that carried it was answered by a clear no;
-    nothing is sent by itself once a day has passed since the first.
+    nothing is sent by itself once a day has passed since the first. What may have been sent in a gap of the record is
+    as good as sent and not answered.
     """
+    if gap and (found := _after(gap, calls, reference, now)):
+        return found
     sends = [call for call in calls if call.deed is Deed.SEND]
     if not sends:
         return _before_sending(calls, now)
@@ -69,7 +81,25 @@ def next_deed(calls: Sequence[Call], reference: str, *, now: datetime) -> tuple[
     return Deed.ASK, _wait(sent, reference)
 
 
+def _after(gap: Gap, calls: Sequence[Call], reference: str, now: datetime) -> tuple[Deed, datetime] | None:
+    """What comes first after a gap: the partner is asked; None once it is certain that nothing was sent."""
+    since = [call for call in calls if call.at >= gap.until and call.deed in (Deed.SEND, Deed.ASK)]
+    if any(call.deed is Deed.SEND for call in since):
+        return None
+    if not since:
+        return Deed.ASK, now
+    last = since[-1]
+    if last.action in _PEOPLE:
+        return Deed.CASE, now
+    if last.action in (Action.BOOKED, Action.RETURNED, Action.REFUSED):
+        return Deed.REST, now
+    if last.action is Action.RESEND_ALLOWED:
+        return (Deed.WAIT, now) if gap.waits else None
+    return Deed.ASK, _wait(since, reference)
+
+
 def _before_sending(calls: Sequence[Call], now: datetime) -> tuple[Deed, datetime]:
+    calls = [call for call in calls if call.deed is Deed.CHECK]
     if not calls:
         return Deed.CHECK, now
     last = calls[-1]

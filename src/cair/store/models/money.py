@@ -525,6 +525,13 @@ class LineVerdict(models.Model):
         """Append-only; one line at most settles an order as paid, one as returned."""
 
         db_table = "line_verdict"
+        indexes = [
+            models.Index(
+                fields=["order_ref", "attempt", "file_number", "line"],
+                condition=Q(bucket__in=["UNKNOWN", "NOT_SENT", "WRONG_AMOUNT", "WRONG_ACCOUNT", "OTHER_ATTEMPT"]),
+                name="line_verdict_unexplained",
+            ),
+        ]
         constraints = [
             UniqueConstraint(
                 fields=["order_ref", "attempt", "bucket"],
@@ -568,6 +575,41 @@ class AccountCheck(models.Model):
         ]
 
 
+class Recovery(models.Model):
+    """The database was restored from a backup: what was done until an instant may have been forgotten."""
+
+    number = models.BigIntegerField(primary_key=True)
+    known_until = models.DateTimeField(null=True, db_comment="The newest instant of money on record.")
+    lost_until = models.DateTimeField(db_comment="Until when the lost database may have sent payments.")
+    why = models.TextField()
+    begun_at = models.DateTimeField()
+    begun_by = _word()
+
+    class Meta:
+        """Append-only."""
+
+        db_table = "recovery"
+        constraints = [
+            CheckConstraint(name="recovery_of_the_past", condition=Q(lost_until__lte=F("begun_at"))),
+            UniqueConstraint(fields=["number", "begun_by"], name="recovery_as_begun"),
+        ]
+
+
+class RecoveryEnd(models.Model):
+    """Somebody else has seen that evidence and statements of the lost time are in: from here on payments go again."""
+
+    recovery = models.BigIntegerField(primary_key=True)
+    begun_by = _word()
+    ended_by = _word()
+    ended_at = models.DateTimeField()
+
+    class Meta:
+        """Append-only; bound to who began it by a foreign key (migration)."""
+
+        db_table = "recovery_end"
+        constraints = [CheckConstraint(name="recovery_ended_by_another", condition=~Q(ended_by=F("begun_by")))]
+
+
 MONEY = (
     Account,
     Transfer,
@@ -591,5 +633,7 @@ MONEY = (
     BankLine,
     LineVerdict,
     AccountCheck,
+    Recovery,
+    RecoveryEnd,
 )
 """All tables of money; each refuses UPDATE, DELETE and TRUNCATE."""

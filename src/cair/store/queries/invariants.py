@@ -40,6 +40,8 @@ MONEY_TABLES = (
     "bank_line",
     "line_verdict",
     "account_check",
+    "recovery",
+    "recovery_end",
 )
 """Tables whose rows are never changed nor deleted."""
 
@@ -89,7 +91,8 @@ CHECKS: dict[str, str] = {
         SELECT account.name FROM leg JOIN account ON account.number = leg.account
         JOIN transfer AS held ON held.number = leg.transfer
         LEFT JOIN transfer AS settled ON settled.settles = held.number
-        WHERE account.is_personal AND settled.stage IS DISTINCT FROM 'VOIDED' AND account.name LIKE 'Liabilities:%'
+        WHERE account.is_personal AND settled.stage IS DISTINCT FROM 'VOIDED'
+          AND (account.name LIKE 'Liabilities:%' OR account.name LIKE 'Equity:State-treasury:%')
         GROUP BY account.name, leg.card_number HAVING sum(leg.amount_idr) > 0
     """,
     "benefits have two payments in force (I2)": """

@@ -1,0 +1,46 @@
+"""What was sent last, noted beside the database: so that a database that was set back is found out before it pays.
+
+A restored backup does not know what it has forgotten. The home does: it holds the number and the name of the last
+sending that left from here.
+"""
+
+import json
+import os
+from datetime import datetime
+from pathlib import Path
+
+from cair.store.database import Database
+from cair.store.queries.recoveries import remembers
+
+_FILE = "last-sent.json"
+
+
+class UnableToTrustDatabase(Exception):
+    """The database has forgotten what was sent from this home: it was restored. Nothing may be paid; says what to do."""
+
+
+def note_sent(home: Path, number: int, external_id: str, at: datetime) -> None:
+    """Note a sending that is on record, before it leaves."""
+    path = home / _FILE
+    unfinished = path.with_name(f".{_FILE}.{os.getpid()}")
+    unfinished.write_text(json.dumps({"number": number, "external_id": external_id, "at": at.isoformat()}))
+    unfinished.replace(path)
+
+
+def check_memory(home: Path, database: Database) -> None:
+    """See that what was sent last is still on record, or that a recovery has begun since.
+
+    :raises UnableToTrustDatabase: it is not.
+    """
+    try:
+        last = json.loads((home / _FILE).read_text())
+        number, external_id, at = int(last["number"]), str(last["external_id"]), datetime.fromisoformat(last["at"])
+    except (OSError, ValueError, KeyError, TypeError):
+        return  # nothing was sent from here, or the machine stopped while it was noted
+    with database.connect() as connection:
+        if remembers(connection, number, external_id, at):
+            return
+    raise UnableToTrustDatabase(
+        f"The database does not know what was sent from here at {at:%Y-%m-%d %H:%M} UTC: it was restored from a backup. "
+        "Nothing was paid. Say so with `cair recovery begin`, and follow docs/reliability.md."
+    )
