@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import lru_cache
 from itertools import groupby, islice
 from typing import BinaryIO
 
@@ -92,15 +93,23 @@ def _group_head(group: str, answer: SettlementLine | None) -> str:
 
 
 def _payment(line: SettlementLine) -> str:
-    currency = line.currency or RUPIAH
-    amount = (
-        "" if line.amount is None else f'<InstdAmt Ccy="{currency}">{amount_text(line.amount, currency)}</InstdAmt>'
+    status, after = _around(
+        line.amount, line.currency or RUPIAH, _code(line), line.reason_code, line.narrative and line.narrative.reveal()
     )
     return (
-        f"<TxInfAndSts>{optional('OrgnlEndToEndId', line.end_to_end_id)}<TxSts>{_code(line)}</TxSts>{_why(line)}"
-        f"{optional('AcctSvcrRef', line.bank_reference)}"
-        f"{f'<OrgnlTxRef><Amt>{amount}</Amt></OrgnlTxRef>' if amount else ''}</TxInfAndSts>\n"
+        f"<TxInfAndSts>{optional('OrgnlEndToEndId', line.end_to_end_id)}{status}"
+        f"{optional('AcctSvcrRef', line.bank_reference)}{after}"
     )
+
+
+@lru_cache(maxsize=4_096)
+def _around(
+    amount: int | None, currency: str, code: str, reason_code: str | None, narrative: str | None
+) -> tuple[str, str]:
+    """Write what answers share: before and after the bank's name of the payment."""
+    ordered = "" if amount is None else f'<InstdAmt Ccy="{currency}">{amount_text(amount, currency)}</InstdAmt>'
+    after = f"<OrgnlTxRef><Amt>{ordered}</Amt></OrgnlTxRef>" if ordered else ""
+    return f"<TxSts>{code}</TxSts>{_reasons(reason_code, narrative)}", f"{after}</TxInfAndSts>\n"
 
 
 def _code(line: SettlementLine) -> str:
@@ -108,6 +117,9 @@ def _code(line: SettlementLine) -> str:
 
 
 def _why(line: SettlementLine) -> str:
-    narrative = optional("AddtlInf", line.narrative.reveal() if line.narrative else None)
-    reason = reason_element(line.reason_code)
-    return f"<StsRsnInf>{reason}{narrative}</StsRsnInf>" if reason or narrative else ""
+    return _reasons(line.reason_code, line.narrative and line.narrative.reveal())
+
+
+def _reasons(code: str | None, narrative: str | None) -> str:
+    reason, told = reason_element(code), optional("AddtlInf", narrative)
+    return f"<StsRsnInf>{reason}{told}</StsRsnInf>" if reason or told else ""

@@ -5,12 +5,13 @@ from datetime import datetime
 from xml.sax.saxutils import escape
 
 NAMESPACE = "urn:iso:std:iso:20022:tech:xsd:"
+_PLAIN = re.compile(r"[A-Za-z0-9 .,:/()+'?_-]*\Z").match
 _NOT_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
 
 def xml_text(text: str) -> str:
     """Escape a text, leaving out the control characters that no XML can hold."""
-    return escape(_NOT_XML.sub("", text))
+    return text if _PLAIN(text) else escape(_NOT_XML.sub("", text))
 
 
 def optional(tag: str, text: str | None) -> str:

@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date, datetime, time
+from functools import lru_cache
 from typing import BinaryIO
 
 from cair.channels.payments.amounts import RUPIAH, amount_text, exact_text, in_exact_units
@@ -122,27 +123,42 @@ def _summary(sums: _Sums) -> str:
 
 
 def _entry(line: SettlementLine, head: StatementHead) -> str:
-    currency = line.currency or head.currency
-    amount = f'<Amt Ccy="{currency}">{amount_text(line.amount or 0, currency)}</Amt>'
-    side = f"<CdtDbtInd>{_CODES[line.direction]}</CdtDbtInd>"  # type: ignore[index]
-    status = line.status_code or ("PDNG" if line.status is Status.PENDING else "BOOK")
     booked = line.booked_on or head.day
-    references = (
-        optional("AcctSvcrRef", line.bank_reference)
-        + optional("PmtInfId", line.payment_group)
-        + optional("EndToEndId", line.end_to_end_id)
-    )
+    before, middle = _around(
+        line.amount or 0, line.currency or head.currency, line.direction, line.status, line.status_code, booked,
+        line.valued_on or booked, line.transaction_code,
+    )  # fmt: skip
+    name = optional("AcctSvcrRef", line.bank_reference)
+    references = name + optional("PmtInfId", line.payment_group) + optional("EndToEndId", line.end_to_end_id)
     return (
-        f"<Ntry>{amount}{side}<Sts><Cd>{status}</Cd></Sts><BookgDt><Dt>{booked}</Dt></BookgDt>"
-        f"<ValDt><Dt>{line.valued_on or booked}</Dt></ValDt>{optional('AcctSvcrRef', line.bank_reference)}"
-        f"{_transaction_code(line)}<NtryDtls><TxDtls>{f'<Refs>{references}</Refs>' if references else ''}"
-        f"{amount}{side}{_other_side(line)}{_return(line)}</TxDtls></NtryDtls></Ntry>\n"
+        f"{before[0]}{name}{before[1]}{f'<Refs>{references}</Refs>' if references else ''}"
+        f"{middle}{_other_side(line)}{_return(line)}</TxDtls></NtryDtls></Ntry>\n"
     )
 
 
-def _transaction_code(line: SettlementLine) -> str:
-    usual = _RETURN_CODE if line.status is Status.RETURNED else _USUAL_CODE[line.direction]  # type: ignore[index]
-    code = line.transaction_code or usual
+@lru_cache(maxsize=4_096)
+def _around(
+    amount: int,
+    currency: str,
+    direction: Direction | None,
+    status: Status,
+    status_code: str | None,
+    booked: date,
+    valued: date,
+    code: str | None,
+) -> tuple[tuple[str, str], str]:
+    """Write what entries share: before and after the bank's name of them, and after their references."""
+    assert direction is not None, "an entry has a direction"
+    money = f'<Amt Ccy="{currency}">{amount_text(amount, currency)}</Amt><CdtDbtInd>{_CODES[direction]}</CdtDbtInd>'
+    word = status_code or ("PDNG" if status is Status.PENDING else "BOOK")
+    usual = _RETURN_CODE if status is Status.RETURNED else _USUAL_CODE[direction]
+    before = (
+        f"<Ntry>{money}<Sts><Cd>{word}</Cd></Sts><BookgDt><Dt>{booked}</Dt></BookgDt><ValDt><Dt>{valued}</Dt></ValDt>"
+    )
+    return (before, f"{_transaction_code(code or usual)}<NtryDtls><TxDtls>"), money
+
+
+def _transaction_code(code: str) -> str:
     parts = code.split("/")
     if len(parts) != 3 or any(len(part) != _LONGEST_CODE for part in parts):
         return f"<BkTxCd><Prtry><Cd>{xml_text(code)}</Cd></Prtry></BkTxCd>"
