@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from cair.journeys import book_training as journey
 from cair.journeys.book_training import UnableToBookTraining, book_training
 from cair.journeys.release_incentives import give_money
 from cair.journeys.revoke import approve_revocation, plan_revocation, restore, run_revocation
@@ -169,3 +170,30 @@ def test_appeals_are_not_decided_by_who_plans(house) -> None:  # noqa: F811
 
     with pytest.raises(UnableToRestore, match="may not decide appeals"):
         restore(house.office, CARDS["thrice"], reason="x", by=ANI, now=datetime(2020, 7, 1, tzinfo=UTC))
+
+
+def test_stopped_between_two_ranges_it_goes_on(house, monkeypatch: pytest.MonkeyPatch) -> None:  # noqa: F811
+    """Each range is booked whole with its line in the audit, or not at all."""
+    office, start = house.office, datetime(2020, 7, 1, 3, tzinfo=UTC)
+    fund(office, start)
+    monkeypatch.setattr(queries, "PEOPLE_AT_ONCE", 2)
+    book, calls = journey.records.book_range, []
+
+    def stop(*given: object, **named: object) -> None:
+        calls.append(named["cards"])
+        book(*given, **named)
+        if len(calls) == 2:
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr(journey.records, "book_range", stop)
+    with pytest.raises(KeyboardInterrupt):
+        book_training(office, by=ANI, now=start, announce=quiet)
+    assert {card for _, card in booked(office)} == {int(card) for card in sorted(CARDS.values())[:2]}
+    told = book_training(office, by=ANI, now=start, announce=quiet).document()
+    assert told["grant_training"]["people"] == len(CARDS) - 2
+    first, *_, last = calls[2:]
+    assert (first[0], last[1]) == (0, queries.LAST_CARD)
+    with office.database.connect() as connection:
+        rows = connection.execute("SELECT content::jsonb ->> 'subject' FROM audit WHERE content LIKE '%training.book%'")
+        assert len(rows.fetchall()) == 5
+    assert money_holds(office).holds, money_holds(office).told

@@ -49,12 +49,12 @@ class Wanted:
         rows = self.engine.execute("SELECT line, sum(granted_idr)::BIGINT FROM people_held GROUP BY line").fetchall()
         return dict(rows)
 
-    def ranges(self, people: int = PEOPLE_AT_ONCE) -> list[tuple[int, int]]:
-        """Cut all card numbers into ranges, both ends included, of so many people each; nobody is between two."""
+    def ranges(self) -> list[tuple[int, int]]:
+        """Cut all card numbers into ranges, both ends included, of some people each; nobody is between two."""
         ends = self.engine.execute(
             "SELECT card_number FROM (SELECT card_number, row_number() OVER (ORDER BY card_number) AS place "
             "FROM people_held) WHERE place % ? = 0 ORDER BY card_number",
-            [people],
+            [PEOPLE_AT_ONCE],
         ).fetchall()
         edges = [-1, *(end for (end,) in ends if end < LAST_CARD), LAST_CARD]
         return [(before + 1, end) for before, end in pairwise(edges)]
