@@ -22,36 +22,34 @@ def sold_codes(purchases: ir.Table, several: ir.Table, offered: ir.Table) -> ir.
     return with_course(codes, offered)
 
 
-_BY_PROVIDER, _BY_PLATFORM = ("redemptions", "activities", "completions"), ("confirmations",)
-_USES = ("redemptions", "completions", "confirmations")
-
-
-def _about(feed: str) -> dict[str, ir.Value]:
-    return {
-        "uses": ibis.literal(feed in _USES),
-        "provides": ibis.literal(feed in _BY_PROVIDER),
-        "confirms": ibis.literal(feed in _BY_PLATFORM),
-    }
-
-
-def strays(feeds: Mapping[str, ir.Table], codes: ir.Table) -> ir.Table:
+def strays(met: ir.Table, activities: ir.Table, codes: ir.Table) -> ir.Table:
     """Give the reports that do not come from the party expected for their code, or whose code nobody sold.
 
-    Providers redeem, hold and complete trainings; the platform that sold confirms; it or PMO reviews.
+    Providers redeem, hold and complete trainings; the platform that sold confirms; it or PMO reviews. `met` from
+    `meet`, `codes` those of it that are sold.
 
     :returns: stray_code, known_at, and whether the report uses the code, speaks as provider, or as platform.
     """
-    rows = {feed: reports.select(stray_code="redeem_code", stray_partner="partner", known_at="known_at", **_about(feed))
-            for feed, reports in feeds.items()}  # fmt: skip
-    provided = ibis.union(*(rows[feed] for feed in _BY_PROVIDER))
-    by_office = rows["reviews"].filter(rows["reviews"].stray_partner == text(PMO))
-    by_others = rows["reviews"].filter(rows["reviews"].stray_partner != text(PMO))
-    sold = ibis.union(*(rows[feed] for feed in _BY_PLATFORM), by_others)
-    return ibis.union(
-        provided.anti_join(codes, [provided.stray_code == codes.redeem_code, provided.stray_partner == codes.provider]),
-        sold.anti_join(codes, [sold.stray_code == codes.redeem_code, sold.stray_partner == codes.p_partner]),
-        by_office.anti_join(codes, by_office.stray_code == codes.redeem_code),
-    ).drop("stray_partner")
+    alone = met.filter(met.redeem_code.isnull())
+    redeems, completes, confirms = (alone[f"{side}_known_at"].notnull() for side in "rck")
+    alone = alone.select(
+        "stray_code",
+        known_at=ibis.coalesce(*(alone[f"{side}_known_at"] for side in "rckv")),
+        uses=redeems | completes | confirms,
+        provides=redeems | completes,
+        confirms=confirms,
+    )
+    held = activities.anti_join(
+        codes, [activities.redeem_code == codes.redeem_code, activities.partner == codes.provider]
+    )
+    held = held.select(
+        stray_code="redeem_code",
+        known_at="known_at",
+        uses=ibis.literal(False),
+        provides=ibis.literal(True),
+        confirms=ibis.literal(False),
+    )
+    return alone.union(held)
 
 
 def stray_instants(stray: ir.Table) -> ir.Table:
@@ -85,11 +83,11 @@ def _named(reports: ir.Table, side: str, rank: int) -> ir.Table:
     return reports.select(**{f"{side}{rank}_code": "redeem_code"}, **columns)
 
 
-def _take(codes: ir.Table, side: str, ranks: int) -> ir.Table:
+def _take(codes: ir.Table, side: str, ranks: int, *more: str) -> ir.Table:
     """Take of several candidates for a side the first that is there."""
     present = [codes[f"{side}{rank}_known_at"].notnull() for rank in range(ranks - 1)]
     chosen = {}
-    for name in (*_ALWAYS, *_SIDES[side]):
+    for name in (*more, *_ALWAYS, *_SIDES[side]):
         candidates = [codes[f"{side}{rank}_{name}"] for rank in range(ranks)]
         cases = zip(present, candidates[:-1], strict=True)
         chosen[f"{side}_{name}"] = ibis.cases(*cases, else_=candidates[-1]) if present else candidates[0]
@@ -123,20 +121,32 @@ def with_review(codes: ir.Table, reviews: ir.Table) -> ir.Table:
     return _take(codes, "v", 3)
 
 
-def with_expected_side(codes: ir.Table, side: str, reports: ir.Table, party: str) -> ir.Table:
-    """Add a side where nobody but the expected party speaks of a code: most codes."""
+def meet(codes: ir.Table, reports: Mapping[str, ir.Table]) -> ir.Table:
+    """Lay beside each code sold what its expected parties say, as if nobody else spoke of it: so it is with most codes.
+
+    Reports that meet no code stand in rows of their own, without `redeem_code`; `stray_code` is the code they name.
+    """
+    codes = _meet_side(codes, "r", reports["redemptions"], "provider")
+    codes = _meet_side(codes, "c", reports["completions"], "provider")
+    codes = _meet_side(codes, "k", reports["confirmations"], "p_partner")
+    codes = _meet_review(codes, reports["reviews"])
+    named = ibis.coalesce(*(codes[f"{side}_code"] for side in "rckv"))
+    return codes.mutate(stray_code=codes.redeem_code.isnull().ifelse(named, ibis.null("string")))
+
+
+def _meet_side(codes: ir.Table, side: str, reports: ir.Table, party: str) -> ir.Table:
     own = _named(reports, side, 0)
-    codes = codes.left_join(own, [codes.redeem_code == own[f"{side}0_code"], codes[party] == own[f"{side}0_partner"]])
-    return _take(codes, side, 1)
+    codes = codes.outer_join(own, [codes.redeem_code == own[f"{side}0_code"], codes[party] == own[f"{side}0_partner"]])
+    return _take(codes, side, 1, "code")
 
 
-def with_expected_review(codes: ir.Table, reviews: ir.Table) -> ir.Table:
-    """Add the review where nobody but `pmo` and the platform reviews: the one from `pmo`, else the platform's."""
+def _meet_review(codes: ir.Table, reviews: ir.Table) -> ir.Table:
+    """Let `pmo`, else the platform review."""
     office = _named(reviews.filter(reviews.partner == text(PMO)), "v", 0)
     own = _named(reviews.filter(reviews.partner != text(PMO)), "v", 1)
-    codes = codes.left_join(office, codes.redeem_code == office.v0_code)
-    codes = codes.left_join(own, [codes.redeem_code == own.v1_code, codes.p_partner == own.v1_partner])
-    return _take(codes, "v", 2)
+    codes = codes.outer_join(office, codes.redeem_code == office.v0_code)
+    codes = codes.outer_join(own, [codes.redeem_code == own.v1_code, codes.p_partner == own.v1_partner])
+    return _take(codes, "v", 2, "code")
 
 
 _PURCHASE = {

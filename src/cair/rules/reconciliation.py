@@ -56,7 +56,7 @@ class Step:
     spares: tuple[str, ...] = ()
 
 
-_EVIDENCE = ("redemptions", "activities", "completions", "confirmations", "reviews")
+_SIDES = ("redemptions", "completions", "confirmations", "reviews")
 _FIRST, _CARDS, _SHARED, _CODES = Stage.FIRST, Stage.CARDS, Stage.SHARED, Stage.CODES
 
 
@@ -81,14 +81,10 @@ def _asked(feed: str) -> Step:
     )
 
 
-def _expected(t: SimpleNamespace) -> ir.Table:
+def _met(t: SimpleNamespace) -> ir.Table:
     """Lay the expected parties' sides beside each code sold, and say whether a break shows already."""
-    codes = matching.as_sold(t.codes_sold)
-    codes = matching.with_expected_side(codes, "r", t.redemptions_now, "provider")
-    codes = matching.with_expected_side(codes, "c", t.completions_now, "provider")
-    codes = matching.with_expected_side(codes, "k", t.confirmations_now, "p_partner")
-    codes = matching.with_finish(matching.with_expected_review(codes, t.reviews_now))
-    return matching.code_in_short(breaks.with_doubt(codes), "is_doubted")
+    codes = matching.meet(matching.as_sold(t.codes_sold), {feed: getattr(t, f"{feed}_now") for feed in _SIDES})
+    return matching.code_in_short(breaks.with_doubt(matching.with_finish(codes)), "is_doubted", "stray_code")
 
 
 def _named(t: SimpleNamespace) -> ir.Table:
@@ -196,13 +192,9 @@ STEPS: tuple[Step, ...] = (
     _standing("reviews", _CODES),
     Step("codes_sold_again", _CODES, lambda t: shared(t.bought, "redeem_code"), kept=True),
     Step("codes_sold", _CODES, lambda t: matching.sold_codes(t.bought, t.codes_sold_again, t.offers)),
-    Step("codes_expected", _CODES, _expected, kept=True, spares=(*PRINTS, *TOLD)),
-    Step(
-        "strays",
-        _CODES,
-        lambda t: matching.strays({feed: getattr(t, f"{feed}_now") for feed in _EVIDENCE}, t.codes_expected),
-        kept=True,
-    ),
+    Step("codes_met", _CODES, _met, kept=True, spares=(*PRINTS, *TOLD)),
+    Step("codes_expected", _CODES, lambda t: t.codes_met.filter(t.codes_met.redeem_code.notnull())),
+    Step("strays", _CODES, lambda t: matching.strays(t.codes_met, t.activities_now, t.codes_expected), kept=True),
     Step("stray_instants", _CODES, lambda t: matching.stray_instants(t.strays), kept=True),
     Step("codes_doubted", _CODES, lambda t: t.codes_expected.filter(t.codes_expected.is_doubted)),
     Step(

@@ -16,8 +16,8 @@ from cair.programme.reader import rulebooks, terms
 from cair.rules.reports import LAW, schemas
 from cair.store.engine import steps_for
 
-OLDEST = (3, 35)
-"""The oldest SQLite that will do: windows, FILTER, NULLS LAST, SUBSTRING, FLOOR."""
+OLDEST = (3, 39)
+"""The oldest SQLite that will do: windows, FILTER, NULLS LAST, SUBSTRING, FLOOR, FULL JOIN."""
 IS_HERE = sqlite3.sqlite_version_info >= OLDEST
 """Whether this Python has such a SQLite; without it the engine for everybody decides the few as well, slower."""
 STEADY_FEEDS = ("courses", "holds")
