@@ -318,6 +318,7 @@ def test_any_history(story: Story, seed: int) -> None:
     assert not again, f"seed {seed}"
     left = tell_recoveries(story.office.office)["in_doubt"]
     assert story.open_orders() == left["unexplained"], (left, f"seed {seed}")  # type: ignore[index]
+    assert bool(left["unexplained"]) == bool(tell_recoveries(story.office.office)["unexplained"])  # type: ignore[index]
     held = money_holds(story.office.office)
     assert held.holds, (held.told, f"seed {seed}")
     sys.stdout.write(

@@ -6,7 +6,7 @@ from cair.kernel.days import instant_of, instant_text
 from cair.store.office import Office
 from cair.store.private_files import own_folder
 from cair.store.queries.payment_files import PAYMENT_FILES, files_on_record
-from cair.store.queries.recoveries import Recovery, in_doubt, recoveries
+from cair.store.queries.recoveries import Recovery, in_doubt, recoveries, unexplained
 from cair.store.records import recoveries as records
 from cair.store.records.staff import Actor
 
@@ -61,10 +61,12 @@ def tell_recoveries(office: Office) -> dict[str, object]:
     """Give all recoveries, and how many orders are in doubt."""
     with office.database.connect() as connection:
         found = recoveries(connection)
+        lines = unexplained(connection) if found else []
     doubt = in_doubt(office.database)
     return {
         "recoveries": [_document(recovery) for recovery in found],
         "in_doubt": {"orders": doubt.orders, "booked_by_answer": doubt.booked, "unexplained": doubt.unexplained},
+        "unexplained": lines,
     }
 
 

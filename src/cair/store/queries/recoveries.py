@@ -119,6 +119,29 @@ _IN_DOUBT = """
 """
 
 
+def unexplained(connection: Connection, limit: int = 20) -> list[dict[str, object]]:
+    """Give lines that keep orders from being sent: of which order, in which bucket, where the line stands."""
+    names = ("order_ref", "bucket", "file", "line")
+    with without_values():
+        rows = connection.execute(_UNEXPLAINED, [limit]).fetchall()
+    return [dict(zip(names, row, strict=True)) for row in rows]
+
+
+_UNEXPLAINED = """
+    SELECT said.order_ref, said.bucket, bank_file.name, said.line FROM line_verdict AS said
+    JOIN bank_file ON bank_file.number = said.file_number
+    WHERE said.order_ref IS NOT NULL AND said.bucket IN ('WRONG_AMOUNT', 'WRONG_ACCOUNT', 'OTHER_ATTEMPT')
+      AND NOT EXISTS (SELECT FROM line_verdict AS newer WHERE newer.number > said.number
+                        AND (newer.file_number, newer.line) = (said.file_number, said.line))
+      AND EXISTS (
+          SELECT FROM payment_order AS ordered LEFT JOIN payment_outcome AS ended USING (order_ref, attempt)
+          WHERE ordered.order_ref = said.order_ref AND ended.status IS NULL
+            AND forgotten_until(ordered.order_ref, ordered.attempt) IS NOT NULL
+      )
+    ORDER BY said.order_ref, said.file_number, said.line LIMIT %s
+"""
+
+
 def remembers(connection: Connection, number: int, external_id: str, at: datetime) -> bool:
     """Whether a sending that once was on record still is, or a recovery covers its instant."""
     with without_values():
