@@ -2,7 +2,7 @@
 
 import hashlib
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -15,7 +15,7 @@ from cair.channels.bank_sandbox.partners import Configuration, set_up, write_cli
 from cair.channels.bank_sandbox.server import Application
 from cair.channels.bank_sandbox.states import State
 from cair.channels.payments.configured import IsoSettings
-from cair.channels.payments.iso20022.payments_in import read_payments
+from cair.channels.payments.iso20022.payments_in import Asked
 from cair.channels.payments.iso20022.payments_out import Debtor
 from cair.channels.payments.snap.client import SnapRail
 from cair.channels.payments.snap.profile import read_profile
@@ -129,7 +129,7 @@ def _sum_up(office: Office, shown: Shown, now: datetime) -> None:
 
 
 def _partners(bank: Bank) -> list[str]:
-    return sorted({entry.partner for entry in bank.ledger.entries(None)})
+    return bank.ledger.partners()
 
 
 def _by_call(office: Office, bank: Bank, configuration: Configuration, now: datetime, announce: Announce) -> int:
@@ -161,15 +161,13 @@ def _by_file(
 ) -> Iterator[Path]:
     rail = iso20022_rail(IsoSettings("PMO", _DEBTOR))
     for file in pay_by_file(office, rail, partner=None, now=now + timedelta(minutes=5), announce=announce):
-        with file.path.open("rb") as stream:
-            wrong = [
-                (file.partner, "", order.account.reveal(), "", _state(order.account.reveal()))
-                for order in read_payments(stream)
-                if order.account and _state(order.account.reveal()) != State.ACTIVE
-            ]
-        bank.ledger.register(iter(wrong))
         shown.by_file += file.count
-        yield carry_out(bank, file.partner, file.path, folder).answers
+
+        def look(orders: Sequence[Asked], partner: str = file.partner) -> None:
+            drawn = ((partner, "", order.account, "", _state(order.account)) for order in orders)
+            bank.ledger.register(account for account in drawn if account[-1] != State.ACTIVE)
+
+        yield carry_out(bank, file.partner, file.path, folder, look=look).answers
 
 
 def _state(account: str) -> str:

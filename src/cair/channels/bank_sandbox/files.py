@@ -1,6 +1,6 @@
 """Files of payments at the sandbox: pain.001 taken in and booked, answered by pain.002."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
@@ -9,7 +9,7 @@ from cair.channels.bank_sandbox.bank import Bank
 from cair.channels.bank_sandbox.books import Wanted
 from cair.channels.bank_sandbox.statements import write_camt
 from cair.channels.payments.iso20022.answers_out import AnswersHead, write_answers
-from cair.channels.payments.iso20022.payments_in import Instruction, read_payments
+from cair.channels.payments.iso20022.payments_in import Asked, read_payments
 from cair.channels.payments.settlement import SettlementLine, Status
 
 CODES = {
@@ -39,16 +39,20 @@ class Answered:
     rejected: int
 
 
-def carry_out(bank: Bank, partner: str, path: Path, folder: Path) -> Answered:
+def carry_out(
+    bank: Bank, partner: str, path: Path, folder: Path, *, look: Callable[[Sequence[Asked]], None] | None = None
+) -> Answered:
     """Book a file of payments and write the answer into a folder.
 
+    :param look: is shown what is asked for before anything of it is booked.
     :raises cair.channels.payments.settlement.UnableToReadStatement: the file is refused whole, nothing is booked.
     """
     with path.open("rb") as stream:
         instructions = read_payments(stream)
-        orders = list(instructions)
+        orders = list(instructions.asked())
+    if look is not None:
+        look(orders)
     service = "38" if bank.partners[partner].kind == "wallet" else "17"
-    amounts = {str(order.end_to_end_id): order.amount for order in orders}
     results = list(bank.take_batch(partner, _wanted(orders, service)))
     answers = folder / f"{partner}.{path.name.removeprefix(f'{partner}.').partition('.')[0]}.pain.002.xml"
     head = AnswersHead(
@@ -56,11 +60,10 @@ def carry_out(bank: Bank, partner: str, path: Path, folder: Path) -> Answered:
         created_at=bank.now(),
         original_message_id=instructions.message_id or "",
         original_count=len(orders),
-        original_total_idr=sum(amount or 0 for amount in amounts.values()),
+        original_total_idr=sum(order.amount or 0 for order in orders),
     )
-    group = orders[0].payment_group if orders else None
     with answers.open("wb") as out:
-        write_answers(_lines(results, amounts, group), out, head=head)
+        write_answers(_lines(orders, results), out, head=head)
     accepted = sum(code[:3] == "200" for _, code, _ in results)
     return Answered(answers, accepted, len(results) - accepted)
 
@@ -74,25 +77,24 @@ def write_statement_of(bank: Bank, partner: str, day: date, folder: Path) -> Pat
     return path
 
 
-def _wanted(orders: Iterable[Instruction], service: str) -> Iterator[Wanted]:
+def _wanted(orders: Iterable[Asked], service: str) -> Iterator[Wanted]:
     for order in orders:
         yield Wanted(
             reference=order.end_to_end_id or "",
             service=service,
             amount_idr=order.amount or 0,
-            account=order.account.reveal() if order.account else "",
-            name=order.holder_name.reveal() if order.holder_name else "",
+            account=order.account,
+            name=order.holder_name,
         )
 
 
-def _lines(
-    results: Iterable[tuple[str, str, str]], amounts: dict[str, int | None], group: str | None
-) -> Iterator[SettlementLine]:
-    for reference, code, own in results:
+def _lines(orders: Sequence[Asked], results: Iterable[tuple[str, str, str]]) -> Iterator[SettlementLine]:
+    group = orders[0].payment_group if orders else None
+    for order, (reference, code, own) in zip(orders, results, strict=True):
         taken = code[:3] == "200"
         yield SettlementLine(
             end_to_end_id=reference,
-            amount=amounts[reference],
+            amount=order.amount,
             currency="IDR",
             direction=None,
             status=Status.ACCEPTED if taken else Status.REJECTED,
