@@ -18,7 +18,7 @@ def register(app: typer.Typer) -> None:
 
 
 def intake(
-    paths: Annotated[list[Path], typer.Argument(metavar="PATH...", help="Files, or folders of files.")],
+    paths: Annotated[list[Path], typer.Argument(metavar="PATH...", help="Files, or folders of files.", readable=False)],
     received_at: Annotated[
         str | None, typer.Option("--received-at", metavar="INSTANT", help="Instant of receipt of all lines.")
     ] = None,

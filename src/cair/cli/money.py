@@ -238,7 +238,8 @@ def pay(
 
 def settle(
     paths: Annotated[
-        list[Path] | None, typer.Argument(metavar="PATH...", help="Files or folders: results, statements, notices.")
+        list[Path] | None,
+        typer.Argument(metavar="PATH...", help="Files or folders: results, statements, notices.", readable=False),
     ] = None,
     partner: Annotated[str, typer.Option("--partner", metavar="P", help="Whose files they are.")] = "",
     rails: Rails = None,
