@@ -8,12 +8,12 @@ import psycopg
 
 import cair.journeys
 from tests.reliability.jobs import Order
-from tests.reliability.trial import BANK, WALLET, Trial, trial
+from tests.reliability.trial import BANK, PEOPLE, WALLET, Trial, trial
 from tests.reliability.wire import Wire
 
 MONEY = ("pay_by_call", "pay_by_file", "release_incentives", "settle")
 """Journeys that move money."""
-PEOPLE = 6
+SOME = 6
 
 
 def places_of_commits() -> set[str]:
@@ -41,7 +41,7 @@ def passed_by_all(tried: Trial) -> list[str]:
         order.notes_writes = True
         told.extend(tried.work(order).passed)
 
-    do(tried.release(PEOPLE))
+    do(tried.release(SOME))
     do(tried.calls())
     do(Order("files", partner=BANK))
     tried.carry()
@@ -61,7 +61,7 @@ def writers(connection: psycopg.Connection[Any], since: int) -> set[str]:
 
 
 def test_every_commit_and_every_call_is_a_moment(tmp_path: Path) -> None:
-    with trial(tmp_path, people=PEOPLE + 1, partners=[WALLET, BANK]) as tried, Wire(tried.bank.url) as wire:
+    with trial(tmp_path, people=PEOPLE, partners=[WALLET, BANK]) as tried, Wire(tried.bank.url) as wire:
         tried.call_through(wire.url, timeout=20)
         with tried.office.office.database.connect(autocommit=True) as connection:
             row = connection.execute("SELECT pg_current_xact_id()::text").fetchone()
@@ -71,6 +71,6 @@ def test_every_commit_and_every_call_is_a_moment(tmp_path: Path) -> None:
         counted = {line.removeprefix("wrote ") for line in told if line.startswith("wrote ")}
         assert wrote <= counted, "rows were written by a commit that is no moment"
         assert len(wrote) > 10
-        assert sum(line.startswith("before call") for line in told) == wire.requests > PEOPLE
+        assert sum(line.startswith("before call") for line in told) == wire.requests > SOME
         places = {line.split(" ")[2] for line in told if line.startswith("before commit")}
         assert places_of_commits() <= places, places_of_commits() - places

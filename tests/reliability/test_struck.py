@@ -10,69 +10,60 @@ from pathlib import Path
 
 from tests.reliability.jobs import Order
 from tests.reliability.moments import Blow
-from tests.reliability.trial import BANK, SEED, TORTURE, WALLET, trial
+from tests.reliability.trial import BANK, PEOPLE, SEED, TORTURE, WALLET, Trial, trial
 
-PEOPLE = 4
-SAMPLE = 5
-"""Blows in the short run of each job: each kind once at least."""
-
-
-def blows(dice: random.Random, passed: list[str]) -> list[dict[str, object]]:
-    """Every moment with every kind of blow, or a few of them."""
-    moments = range(1, len(passed) + 1)
-    if TORTURE:
-        chosen = [(deadly, blow) for deadly in moments for blow in Blow]
-    else:
-        kinds = [*Blow, *dice.choices(list(Blow), k=SAMPLE - len(Blow))]
-        chosen = [(dice.choice(moments), blow) for blow in kinds]
-    return [{"deadly": deadly, "blow": blow} for deadly, blow in chosen]
+SOME = 4
+"""People in a round: half of them are paid by calls, half by files."""
+ROUNDS = len(Blow)
 
 
-def people() -> int:
-    """How many people the rounds take."""
-    return PEOPLE * (1_000 if TORTURE else 2 + 2 * SAMPLE)
+def struck(tried: Trial, order: Order, deadly: int, blow: Blow) -> None:
+    """Let a worker be struck at a moment, then give its command again until it has nothing left to do."""
+    order.deadly, order.blow = deadly, blow
+    tried.work(order)
+    tried.finish(order)
 
 
-def test_paying_by_calls_and_settling_what_came_of_it(tmp_path: Path) -> None:
-    dice = random.Random(SEED)
-    with trial(tmp_path, people=people(), partners=[WALLET]) as tried:
-        released = tried.finish(tried.release(PEOPLE))
-        called = tried.finish(tried.calls())
-        for blow in blows(dice, called):
-            tried.finish(tried.release(PEOPLE))
-            tried.work(tried.calls(**blow))
-            tried.finish(tried.calls())
-        tried.judge()
-        for blow in blows(dice, released):
-            order = tried.release(PEOPLE, **blow)
-            tried.work(order)
-            tried.finish(order)
-        tried.finish(tried.calls())
-        tried.finish(Order("settle", paths=[str(tried.statement(WALLET))]))
-        tried.judge(settled=True)
-        sys.stdout.write(tried.told())
+def settling(tried: Trial) -> Order:
+    """The command that takes in what both partners say until now."""
+    return Order("settle", paths=[str(tried.statement(partner)) for partner in (WALLET, BANK)])
 
 
-def test_paying_by_files_and_settling_what_came_of_it(tmp_path: Path) -> None:
-    dice = random.Random(SEED)
-    with trial(tmp_path, people=people(), partners=[BANK]) as tried:
-        tried.finish(tried.release(PEOPLE))
-        filed = tried.finish(Order("files"))
+def a_round(tried: Trial, blows: dict[str, tuple[int, Blow]]) -> None:
+    """Release, pay by calls and by files, and settle; each struck where it is said."""
+    for job, order in (
+        ("release", lambda: tried.release(SOME)),
+        ("calls", tried.calls),
+        ("files", lambda: Order("files", partner=BANK)),
+        ("settle", lambda: settling(tried)),
+    ):
+        if job in blows:
+            struck(tried, order(), *blows[job])
+        else:
+            tried.finish(order())
         tried.carry()
-        settled = tried.finish(Order("settle", paths=[str(tried.statement(BANK))]))
-        for blow in blows(dice, filed):
-            tried.finish(tried.release(PEOPLE))
-            tried.work(Order("files", **blow))
-            tried.carry()
-            tried.finish(Order("files"))
-            tried.carry()
-        tried.judge()
-        for blow in blows(dice, settled):
-            tried.finish(tried.release(PEOPLE))
-            tried.finish(Order("files"))
-            tried.carry()
-            statement = str(tried.statement(BANK))
-            tried.work(Order("settle", paths=[statement], **blow))
-            tried.finish(Order("settle", paths=[statement]))
+
+
+def test_the_same_command_again_ends_the_work(tmp_path: Path) -> None:
+    dice = random.Random(SEED)
+    with trial(tmp_path, people=SOME * 4_000 if TORTURE else PEOPLE, partners=[WALLET, BANK]) as tried:
+        moments = {}
+        for job, order in (("release", tried.release(SOME)), ("calls", tried.calls()),
+                           ("files", Order("files", partner=BANK))):  # fmt: skip
+            moments[job] = len(tried.finish(order))
+        tried.carry()
+        moments["settle"] = len(tried.finish(settling(tried)))
+        if TORTURE:
+            for job, count in moments.items():
+                for deadly in range(1, count + 1):
+                    for blow in Blow:
+                        a_round(tried, {job: (deadly, blow)})
+            tried.judge(settled=True)
+        for _ in range(TORTURE or ROUNDS):
+            kinds = dice.sample(list(Blow), len(moments))
+            a_round(tried, {
+                job: (dice.randrange(1, count + 1), kind)
+                for (job, count), kind in zip(moments.items(), kinds, strict=True)
+            })  # fmt: skip
         tried.judge(settled=True)
         sys.stdout.write(tried.told())

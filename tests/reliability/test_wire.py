@@ -9,11 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from tests.reliability.trial import QUIET, SEED, TORTURE, WALLET, trial
+from tests.reliability.trial import PEOPLE, QUIET, SEED, TORTURE, WALLET, trial
 from tests.reliability.wire import Break, Wire
 
 ROUNDS = TORTURE or 1
-PEOPLE = 24
 FAULTS = ("error_before", "error_after", "garbled", "in_progress", "too_many", "token_refused")
 """What the bank itself gets wrong beside it."""
 TIMEOUT, LATE = 0.5, 1.0
@@ -23,7 +22,7 @@ TRUTH = 1.5 * LATE / QUIET.total_seconds()
 FORGETFUL = "bank-pelupa"
 
 
-@pytest.mark.parametrize("partner", [WALLET, FORGETFUL])
+@pytest.mark.parametrize("partner", [FORGETFUL, WALLET] if TORTURE else [FORGETFUL])
 def test_a_line_that_breaks(tmp_path: Path, partner: str) -> None:
     dice = random.Random(SEED)
     with (

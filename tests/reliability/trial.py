@@ -28,6 +28,8 @@ TORTURE = int(os.environ.get("CAIR_TORTURE", "0"))
 SEED = int(os.environ.get("CAIR_SEED", "0")) or random.SystemRandom().randrange(1, 10**6)
 ROOT = Path(__file__).parents[2]
 AMOUNT = 600_000
+PEOPLE = 24
+"""In short runs: enough for all of them, and made once."""
 STEP = timedelta(minutes=90)
 """How much later each worker starts than the one before: claims of a dead one have expired."""
 QUIET = timedelta(minutes=15)

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, timedelta
+from functools import cache
 from pathlib import Path
 
 from cair.channels.bank_sandbox.bank import Bank
@@ -134,8 +135,7 @@ def programme(
     """Open a home with people who are due, staff, and an appropriation; made once, then copied."""
     key = people, tuple(partners), money
     if key not in _MADE:
-        pattern = Path(tempfile.mkdtemp(prefix="programme-"))
-        atexit.register(shutil.rmtree, pattern, ignore_errors=True)
+        pattern = _folder()
         _MADE[key] = pattern, _make(pattern, people, partners, money)
     pattern, made = _MADE[key]
     shutil.copytree(pattern / "home", home)
@@ -144,16 +144,32 @@ def programme(
         yield replace(made, office=office, folder=folder)
 
 
+def _folder() -> Path:
+    folder = Path(tempfile.mkdtemp(prefix="programme-"))
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    return folder
+
+
+@cache
+def _staffed() -> tuple[Path, dict[str, Actor]]:
+    """A home with nothing but staff, made once: its tables and their secrets take longest."""
+    home, staff = _folder() / "home", {}
+    with open_office(Configuration(home, home / "keys"), announce=quiet) as office:
+        for name, roles in {"Ani": [Role.OFFICER], "Budi": [Role.CHECKER], "Citra": [Role.DIRECTOR]}.items():
+            secret = add_member(office, name, frozenset(roles), now=START)
+            staff[name] = who_acts(office, name, secret)
+    return home, staff
+
+
 def _make(pattern: Path, people: int, partners: list[str], money: int) -> Programme:
     home, folder = pattern / "home", pattern / "files"
     folder.mkdir()
+    staffed, staff = _staffed()
+    shutil.copytree(staffed, home)
     with open_office(Configuration(home, home / "keys"), announce=quiet) as office:
-        made = Programme(office, folder)
+        made = Programme(office, folder, staff=dict(staff))
         for (feed, partner), rows in people_rows(people, partners).items():
             made.take(feed, partner, rows)
-        for name, roles in {"Ani": [Role.OFFICER], "Budi": [Role.CHECKER], "Citra": [Role.DIRECTOR]}.items():
-            secret = add_member(office, name, frozenset(roles), now=made.now)
-            made.staff[name] = who_acts(office, name, secret)
         give_money(office, document="DIPA-1", line=LINE, purpose=Purpose.INCENTIVES, amount_idr=money,
                    by=made.staff["Citra"], now=made.now)  # fmt: skip
         made.reconcile()
