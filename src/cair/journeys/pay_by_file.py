@@ -117,21 +117,34 @@ def pay_by_file(
     announce: Announce,
     but: frozenset[str] = frozenset(),
 ) -> list[SentFile]:
+    """Write all orders that nobody has sent into files, as `files_to_send` does one by one."""
+    return list(files_to_send(office, rail, partner=partner, now=now, announce=announce, but=but))
+
+
+def files_to_send(
+    office: Office,
+    rail: FileRailOf,
+    *,
+    partner: str | None,
+    now: datetime,
+    announce: Announce,
+    but: frozenset[str] = frozenset(),
+) -> Iterator[SentFile]:
     """Write all orders that nobody has sent into files, one or more a partner; finish files begun before.
 
     Stop it at any instant and give it again: lines stay in the file they were recorded for, and a file is the same
     bytes when it is written again. `but`: partners that another rail pays.
 
+    :returns: each file when it is ready for its bank.
     :raises UnableToPay: a file does not sum to what is on record.
     :raises cair.channels.payments.configured.UnableToUseRail: the rail is not set up for a partner; nothing was sent.
     """
     with office.database.connect() as connection:
         begun = unfinished_files(connection, rail.name)
-    done = []
     for file in begun:
         with office.database.connect() as connection:
             lines = lines_of_file(connection, rail=rail.name, file_ref=file.file_ref)
-        done.append(_write(office, rail, file, lines, now=now))
+        yield from _write(office, rail, file, lines, now=now)
     with office.database.connect() as connection:
         partners = [name for name in partners_to_pay(connection, partner=partner) if name not in but]
     for name in partners:
@@ -139,8 +152,7 @@ def pay_by_file(
     recorded = (found for name in partners for found in _record(office, rail, name, now=now))
     for file, lines in _one_ahead(recorded):
         announce(file.partner, partners.index(file.partner), len(partners))
-        done.append(_write(office, rail, file, lines, now=now))
-    return [file for file in done if file.count]
+        yield from _write(office, rail, file, lines, now=now)
 
 
 def _one_ahead(recorded: Iterator[tuple[PaymentFile, pa.Table]]) -> Iterator[tuple[PaymentFile, pa.Table]]:
@@ -191,10 +203,12 @@ def _failed(left_out: list[tuple[str, str, int]], now: datetime) -> pa.Table:
     return pa.table(columns, schema=OUTCOMES)
 
 
-def _write(office: Office, rail: FileRailOf, file: PaymentFile, lines: pa.Table, *, now: datetime) -> SentFile:
+def _write(
+    office: Office, rail: FileRailOf, file: PaymentFile, lines: pa.Table, *, now: datetime
+) -> Iterator[SentFile]:
     """Write a file from its lines on record, compare it with them, and say so in the audit once it is on disk.
 
-    Orders whose account or name no bank can take are left out, and end as failed.
+    Orders whose account or name no bank can take are left out, and end as failed; where none is left there is no file.
 
     :param lines: columns of `cair.store.records.payments.FILED`.
     """
@@ -219,7 +233,8 @@ def _write(office: Office, rail: FileRailOf, file: PaymentFile, lines: pa.Table,
             "rail": rail.name,
         }
         add_audit(connection, act=WRITTEN, actor="", roles=[], at=now, subject=file.file_ref, facts=facts)
-    return SentFile(path, file.file_ref, file.partner, written.count, written.total, written.sha256)
+    if written.count:
+        yield SentFile(path, file.file_ref, file.partner, written.count, written.total, written.sha256)
 
 
 def _on_disk(rail: FileRailOf, transfers: Iterator[pa.RecordBatch], file: PaymentFile, path: Path) -> Written:

@@ -21,6 +21,7 @@ from cair.channels.payments.snap.profile import UnableToUseProfile
 from cair.journeys.recover import find_forgotten
 from cair.journeys.take_evidence import take_files
 from cair.kernel.remedies import BankReason
+from cair.store.ahead import ahead
 from cair.store.office import Office
 from cair.store.records.payments import Taken
 from cair.store.records.raw_files import keep_file
@@ -113,9 +114,10 @@ def _apply(office: Office, path: Path, source: Source, rails: Path, now: datetim
             return known
         arriving = read_arriving(path, stream, partner=source.partner, rails=rails)
         first = 1
-        for batch in arriving.lines.batches():
-            add_lines(connection, office.vault, _arrived(batch, first, is_callback=arriving.is_callback))
-            first += batch.num_rows
+        with ahead(arriving.lines.batches(), depth=1) as batches:
+            for batch in batches:
+                add_lines(connection, office.vault, _arrived(batch, first, is_callback=arriving.is_callback))
+                first += batch.num_rows
         whole = Source(source.name, source.partner, arriving.message(), source.sha256, arriving.kind, now)
         totals = arriving.lines.totals
         if max(totals.debit, totals.credit, -totals.debit, -totals.credit) > MOST:
