@@ -3,6 +3,7 @@
 import hashlib
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -20,7 +21,7 @@ from cair.channels.payments.iso20022.payments_out import Debtor
 from cair.channels.payments.snap.client import SnapRail
 from cair.channels.payments.snap.profile import read_profile
 from cair.journeys.pay_by_call import Worker
-from cair.journeys.pay_by_file import iso20022_rail, pay_by_file
+from cair.journeys.pay_by_file import SentFile, files_to_send, iso20022_rail
 from cair.journeys.release_incentives import approve_release, give_money, plan_release, run_release
 from cair.journeys.settle import settle_file
 from cair.journeys.staff import add_member, who_acts
@@ -57,6 +58,7 @@ class Shown:
     release: Release
     by_call: int = 0
     by_file: int = 0
+    partners: set[str] = field(default_factory=set)
     buckets: Counter[str] = field(default_factory=Counter)
     totals: dict[str, dict[str, int]] = field(default_factory=dict)
     by_day: list[dict[str, object]] = field(default_factory=list)
@@ -99,7 +101,11 @@ def _staff(office: Office, now: datetime) -> list[Actor]:
 
 
 def pay_all(office: Office, shown: Shown, as_of: datetime, *, announce: Announce) -> None:
-    """Pay a thousand by calls and the rest by files, and take in what the banks say on that day."""
+    """Pay a thousand by calls and the rest by files, and take in what the banks say on that day.
+
+    The banks work in a thread of their own, as they would in houses of their own: they carry out what has come while the
+    office writes and settles.
+    """
     now = as_of + _RELEASED_AFTER
     folder, statements = office.home / BANK, office.home / STATEMENTS
     configuration = set_up(folder)
@@ -108,15 +114,20 @@ def pay_all(office: Office, shown: Shown, as_of: datetime, *, announce: Announce
     bank.set_clock(now)
     try:
         shown.by_call = _by_call(office, bank, configuration, now, announce)
-        told = [*_by_file(office, bank, shown, statements, now, announce)]
-        day = now.astimezone(JAKARTA).date()
-        told += [write_statement_of(bank, partner, day, statements) for partner in _partners(bank)]
+        shown.partners |= {CALLED} if shown.by_call else set()
+        with ThreadPoolExecutor(max_workers=1, thread_name_prefix="banks") as banks:
+            told = [banks.submit(_carry_out, bank, statements, file) for file in _by_file(office, shown, now, announce)]
+            day = now.astimezone(JAKARTA).date()
+            told += [
+                banks.submit(write_statement_of, bank, partner, day, statements) for partner in sorted(shown.partners)
+            ]
+            later = now + timedelta(hours=2)
+            for place, found in enumerate(told):
+                announce("statements", len(told) + place, 2 * len(told))
+                settled = settle_file(office, found.result(), partner="", rails=office.home, now=later)
+                shown.buckets.update(settled.buckets)
     finally:
         bank.close()
-    later = now + timedelta(hours=2)
-    for place, path in enumerate(told):
-        announce(path.name, len(told) + place, 2 * len(told))
-        shown.buckets.update(settle_file(office, path, partner="", rails=office.home, now=later).buckets)
     _sum_up(office, shown, later)
 
 
@@ -126,10 +137,6 @@ def _sum_up(office: Office, shown: Shown, now: datetime) -> None:
         shown.by_day = money_by_day(connection)
     checked = money_holds(office)
     shown.holds, shown.told = checked.holds, checked.told
-
-
-def _partners(bank: Bank) -> list[str]:
-    return bank.ledger.partners()
 
 
 def _by_call(office: Office, bank: Bank, configuration: Configuration, now: datetime, announce: Announce) -> int:
@@ -156,18 +163,22 @@ def _by_call(office: Office, bank: Bank, configuration: Configuration, now: date
     return len(names)
 
 
-def _by_file(
-    office: Office, bank: Bank, shown: Shown, folder: Path, now: datetime, announce: Announce
-) -> Iterator[Path]:
+def _by_file(office: Office, shown: Shown, now: datetime, announce: Announce) -> Iterator[SentFile]:
     rail = iso20022_rail(IsoSettings("PMO", _DEBTOR))
-    for file in pay_by_file(office, rail, partner=None, now=now + timedelta(minutes=5), announce=announce):
+    for file in files_to_send(office, rail, partner=None, now=now + timedelta(minutes=5), announce=announce):
         shown.by_file += file.count
+        shown.partners.add(file.partner)
+        yield file
 
-        def look(orders: Sequence[Asked], partner: str = file.partner) -> None:
-            drawn = ((partner, "", order.account, "", _state(order.account)) for order in orders)
-            bank.ledger.register(account for account in drawn if account[-1] != State.ACTIVE)
 
-        yield carry_out(bank, file.partner, file.path, folder, look=look).answers
+def _carry_out(bank: Bank, folder: Path, file: SentFile) -> Path:
+    """Let a bank carry out a file, with some of its accounts in a state in which they cannot be paid."""
+
+    def look(orders: Sequence[Asked]) -> None:
+        drawn = ((file.partner, "", order.account, "", _state(order.account)) for order in orders)
+        bank.ledger.register(account for account in drawn if account[-1] != State.ACTIVE)
+
+    return carry_out(bank, file.partner, file.path, folder, look=look).answers
 
 
 def _state(account: str) -> str:

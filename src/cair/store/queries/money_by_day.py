@@ -10,22 +10,24 @@ from cair.store.database import without_values
 
 Connection = psycopg.Connection[Any]
 _SUMS = """
-    SELECT ((ended_at AT TIME ZONE 'UTC') + interval '7 hours')::date, ordered.partner,
+    SELECT ((ended_at AT TIME ZONE 'UTC') + interval '7 hours')::date, partner,
            coalesce(sum(amount_idr) FILTER (WHERE attempt = 1), 0)::bigint,
-           coalesce(sum(amount_idr) FILTER (WHERE paid IS NULL AND closed IS NULL AND is_sent), 0)::bigint,
+           coalesce(sum(amount_idr) FILTER (WHERE is_in_flight), 0)::bigint,
            coalesce(sum(amount_idr) FILTER (WHERE paid IS NOT NULL AND closed IS NULL), 0)::bigint,
            coalesce(sum(amount_idr) FILTER (WHERE closed = 'RETURNED'), 0)::bigint,
            coalesce(sum(amount_idr) FILTER (WHERE closed = 'FAILED'), 0)::bigint,
            count(*) FILTER (WHERE paid IS NOT NULL AND closed IS NULL)
     FROM (
-        SELECT ordered.*, release_end.ended_at,
-               (SELECT status FROM payment_outcome AS o WHERE (o.order_ref, o.attempt, o.status)
-                = (ordered.order_ref, ordered.attempt, 'PAID')) AS paid,
-               (SELECT status FROM payment_outcome AS o WHERE (o.order_ref, o.attempt)
-                = (ordered.order_ref, ordered.attempt) AND o.status <> 'PAID') AS closed,
-               EXISTS (SELECT FROM sending AS s WHERE (s.order_ref, s.attempt, s.kind)
-                       = (ordered.order_ref, ordered.attempt, 'SEND')) AS is_sent
+        SELECT ordered.*, release_end.ended_at, paid.status AS paid, closed.status AS closed,
+               CASE WHEN paid.status IS NULL AND closed.status IS NULL THEN
+                   EXISTS (SELECT FROM sending AS s WHERE (s.order_ref, s.attempt, s.kind)
+                           = (ordered.order_ref, ordered.attempt, 'SEND')) END AS is_in_flight
         FROM payment_order AS ordered JOIN release_end USING (release)
+        LEFT JOIN payment_outcome AS paid
+          ON (paid.order_ref, paid.attempt, paid.status) = (ordered.order_ref, ordered.attempt, 'PAID')
+        LEFT JOIN payment_outcome AS closed
+          ON (closed.order_ref, closed.attempt) = (ordered.order_ref, ordered.attempt)
+         AND closed.status IN ('FAILED', 'RETURNED')
     ) AS ordered GROUP BY 1, 2 ORDER BY 1, 2
 """
 _NAMES = ("day", "partner", "released_idr", "in_flight_idr", "paid_idr", "returned_idr", "failed_idr", "count")
