@@ -146,5 +146,7 @@ def _written(
         f"CREATE OR REPLACE TEMP VIEW made AS SELECT {columns}, if(again = 0, 'accepted', 'corrected') AS outcome "
         f"FROM (SELECT *, unnest(if(hash(number, {place}) % 1000 < {_REVISED}, [0, 1], [0])) AS again FROM ({rows}))"
     )
-    reports = engine.sql("FROM made").to_arrow_table().to_reader(100_000)
-    return write_generation(segments, engine, feed, reports, folder=f"0-people{first}", generation=0)
+    disputed = engine.sql("SELECT DISTINCT key FROM made WHERE outcome <> 'accepted'").to_arrow_table()
+    columns = ", ".join("false AS contested" if name == "contested" else name for name in schema_of(feed))
+    reports = engine.sql(f"SELECT {columns} FROM made").to_arrow_table().to_reader(100_000)
+    return write_generation(segments, engine, feed, reports, disputed, folder=f"0-people{first}", generation=0)

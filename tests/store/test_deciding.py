@@ -155,11 +155,11 @@ def _written(home: Path, reports: dict[str, pa.Table], *, buckets: int, generati
             for feed, table in reports.items():
                 size = -(-table.num_rows // generations)
                 engine.register("given", table.slice(generation * size, size))
-                part = engine.sql(_seen(feed, ", outcome")).to_arrow_table()
+                part = engine.sql(_seen(feed, ", false AS contested")).to_arrow_table().to_reader()
+                disputed = engine.sql("SELECT DISTINCT key FROM given WHERE outcome <> 'accepted'").to_arrow_table()
                 engine.unregister("given")
-                found += segments.write_generation(
-                    made, engine, feed, part.to_reader(), folder=f"{generation}-test", generation=generation
-                )
+                place = {"folder": f"{generation}-test", "generation": generation}
+                found += segments.write_generation(made, engine, feed, part, disputed, **place)
     made.put_in_place(segments.Manifest(buckets=buckets, taken_in=last, generations=generations, segments=found))
     return made
 

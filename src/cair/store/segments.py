@@ -22,6 +22,7 @@ from typing import Any
 import duckdb
 import pyarrow as pa
 
+from cair.kernel.reasons import Outcome
 from cair.rules.reports import DECIDING, schema_of
 from cair.store.database import Database, without_values
 from cair.store.facts import seen_columns
@@ -210,12 +211,12 @@ class Segments:
         with without_values(), adbc.connect(database.uri) as connection, connection.cursor() as cursor:
             for place, feed in enumerate(DECIDING):
                 announce(feed, place, len(DECIDING))
-                cursor.execute(
-                    f"SELECT {seen_columns(feed)}, outcome FROM {feed} "
-                    f"WHERE taken_in > {self.manifest.taken_in} AND taken_in <= {newest}"
-                )
+                new = f"FROM {feed} WHERE taken_in > {self.manifest.taken_in} AND taken_in <= {newest}"
+                cursor.execute(f"SELECT DISTINCT key {new} AND outcome <> '{Outcome.ACCEPTED}'")
+                disputed = cursor.fetch_arrow_table()
+                cursor.execute(f"SELECT {seen_columns(feed)} {new}")
                 reader = cursor.fetch_record_batch()
-                found += write_generation(self, engine, feed, reader, folder=folder, generation=generation)
+                found += write_generation(self, engine, feed, reader, disputed, folder=folder, generation=generation)
         announce("", len(DECIDING), len(DECIDING))
         self.put_in_place(
             Manifest(
@@ -234,8 +235,8 @@ class Segments:
         taken_in, head = self.manifest.taken_in, self.manifest.head
         for feed in DECIDING:
             if self.manifest.of(feed):
-                engine.execute(f"CREATE OR REPLACE TEMP VIEW united AS {self.reading(feed)}")
-                found += _write_files(self, engine, feed, "united", folder=folder, generation=0, buckets=buckets)
+                whole = self.reading(feed)
+                found += _write_files(self, engine, feed, whole, folder=folder, generation=0, buckets=buckets)
         self.put_in_place(Manifest(buckets=buckets, taken_in=taken_in, head=head, generations=1, segments=found))
 
     def reading(self, feed: str, bucket: int | None = None) -> str:
@@ -298,35 +299,30 @@ def write_generation(
     engine: duckdb.DuckDBPyConnection,
     feed: str,
     reports: pa.RecordBatchReader,
+    disputed: pa.Table,
     *,
     folder: str,
     generation: int,
 ) -> list[Segment]:
-    """Write the new reports of a feed: their files by bucket, and the list of keys they make contested.
+    """Write the new reports of a feed as they come: their files by bucket, and the list of keys they make contested.
 
-    `reports` have the columns of `facts.schema_of` and `outcome`: any outcome but `accepted` contests its key.
+    `reports` have the columns of `facts.schema_of`; `disputed` has the `key` of every one that was not simply accepted.
     """
+    engine.register("disputed", disputed)
     engine.register("arriving", reports)
-    engine.execute("CREATE OR REPLACE TEMP TABLE arrived AS FROM arriving")
-    engine.unregister("arriving")
-    target = own_folder(segments.folder / folder, private=True)
-    name = f"{folder}/{feed}-contested.parquet"
-    engine.execute(
-        "CREATE OR REPLACE TEMP TABLE disputed AS SELECT DISTINCT key FROM arrived WHERE outcome <> 'accepted'"
-    )
     columns = ", ".join(
-        "key IN (SELECT key FROM disputed) AS contested" if column == "contested" else f'"{column}"'
-        for column in schema_of(feed)
+        "key IN (FROM disputed) AS contested" if column == "contested" else f'"{column}"' for column in schema_of(feed)
     )
-    engine.execute(f"CREATE OR REPLACE TEMP VIEW marked AS SELECT {columns} FROM arrived")
+    arriving = f"SELECT {columns} FROM arriving"
     found = _write_files(
-        segments, engine, feed, "marked", folder=folder, generation=generation, buckets=segments.manifest.buckets
+        segments, engine, feed, arriving, folder=folder, generation=generation, buckets=segments.manifest.buckets
     )
-    count = _one(engine, "SELECT count(*) FROM disputed")
-    if count:
-        engine.execute(f"COPY disputed TO '{target}/{feed}-contested.parquet' ({_OPTIONS})")
-        found.append(Segment(feed, generation, -1, True, name, count, _sha256(segments.folder / name)))
-    engine.execute("DROP TABLE arrived; DROP TABLE disputed")
+    if disputed.num_rows:
+        name = f"{folder}/{feed}-contested.parquet"
+        engine.execute(f"COPY disputed TO '{segments.folder / name}' ({_OPTIONS})")
+        found.append(Segment(feed, generation, -1, True, name, disputed.num_rows, _sha256(segments.folder / name)))
+    engine.unregister("arriving")
+    engine.unregister("disputed")
     return found
 
 
@@ -334,25 +330,25 @@ def _write_files(
     segments: Segments,
     engine: duckdb.DuckDBPyConnection,
     feed: str,
-    source: str,
+    rows: str,
     *,
     folder: str,
     generation: int,
     buckets: int,
 ) -> list[Segment]:
     """Write reports with `contested`: the contested ones to files of their own, so that neither is read for the other."""
+    target = own_folder(segments.folder / folder, private=True) / feed
+    engine.execute(
+        f"COPY (SELECT *, {bucket_of(feed, buckets)} AS bucket FROM ({rows})) TO '{target}' "
+        f"({_OPTIONS}, PARTITION_BY (contested, bucket), OVERWRITE_OR_IGNORE)"
+    )
     found = []
-    for contested in (False, True):
-        target = own_folder(segments.folder / folder, private=True) / (f"{feed}-several" if contested else feed)
-        engine.execute(
-            f"COPY (SELECT * EXCLUDE (contested), {bucket_of(feed, buckets)} AS bucket FROM {source} "
-            f"WHERE contested = {contested}) TO '{target}' ({_OPTIONS}, PARTITION_BY (bucket), OVERWRITE_OR_IGNORE)"
-        )
-        for path in sorted(target.glob("bucket=*/*.parquet")):
-            rows = _one(engine, f"SELECT num_rows FROM parquet_file_metadata('{path}')")
-            bucket = int(path.parent.name.removeprefix("bucket="))
-            name = str(path.relative_to(segments.folder))
-            found.append(Segment(feed, generation, bucket, contested, name, rows, _sha256(path)))
+    for path in sorted(target.glob("contested=*/bucket=*/*.parquet")):
+        count = _one(engine, f"SELECT num_rows FROM parquet_file_metadata('{path}')")
+        bucket = int(path.parent.name.removeprefix("bucket="))
+        contested = path.parent.parent.name == "contested=true"
+        name = str(path.relative_to(segments.folder))
+        found.append(Segment(feed, generation, bucket, contested, name, count, _sha256(path)))
     return found
 
 
