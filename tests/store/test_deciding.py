@@ -156,7 +156,9 @@ def _written(home: Path, reports: dict[str, pa.Table], *, buckets: int, generati
                 size = -(-table.num_rows // generations)
                 engine.register("given", table.slice(generation * size, size))
                 part = engine.sql(_seen(feed, ", false AS contested")).to_arrow_table().to_reader()
-                disputed = engine.sql("SELECT DISTINCT key FROM given WHERE outcome <> 'accepted'").to_arrow_table()
+                disputed = engine.sql(
+                    "SELECT DISTINCT key::UUID AS key FROM given WHERE outcome <> 'accepted'"
+                ).to_arrow_table()
                 engine.unregister("given")
                 place = {"folder": f"{generation}-test", "generation": generation}
                 found += segments.write_generation(made, engine, feed, part, disputed, **place)
