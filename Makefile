@@ -22,8 +22,8 @@ demo: setup  ## Run the main job on a made-up population of 680,880 people
 test: setup  ## Run all tests
 	$(BIN)/python -m pytest -n 2
 
-torture: setup  ## Kill workers and databases at every moment and break lines, then ROUNDS times at random (a long run)
-	CAIR_TORTURE=$(or $(ROUNDS),200) $(BIN)/python -m pytest -q -s tests/reliability
+torture: setup  ## Strike workers, databases and lines at every moment, then ROUNDS times at random and in PAYMENTS payments
+	CAIR_TORTURE=$(or $(ROUNDS),50) CAIR_PAYMENTS=$(or $(PAYMENTS),20000) $(BIN)/python -m pytest -q -s tests/reliability
 
 lint: setup  ## Format check, linters, types, floors
 	$(BIN)/ruff format --check .

@@ -31,8 +31,6 @@ LINE = "semi-bansos-2020"
 ANI = Actor("Ani", frozenset({Role.OFFICER}))
 BUDI = Actor("Budi", frozenset({Role.CHECKER}))
 CITRA = Actor("Citra", frozenset({Role.DIRECTOR}))
-PATIENCE = timedelta(minutes=30)
-LEASE = timedelta(hours=1)
 
 
 def quiet(*_: object) -> None:
@@ -52,7 +50,7 @@ class Clock:
 
     def wait(self, pause: timedelta) -> None:
         """Wait."""
-        self.ahead += pause
+        self.ahead += pause * (1 - self.truth)
         time.sleep(pause.total_seconds() * self.truth)
 
 
@@ -60,7 +58,7 @@ class Clock:
 class Order:
     """What a worker is to do. `deadly`: the moment of the blow, 0 never; `minutes`: how far its clock runs ahead;
 
-    `truth`: how much of its waiting is true.
+    `truth`: how much of its waiting is true; `patience`, `lease`: of a worker that calls, in minutes.
     """
 
     job: str
@@ -68,6 +66,8 @@ class Order:
     blow: str = "worker"
     minutes: float = 0
     truth: float = 0
+    patience: float = 30
+    lease: float = 60
     most: int | None = None
     notes_writes: bool = False
     withdraws: bool = False
@@ -81,8 +81,8 @@ def calls(office: Office, order: Order, clock: Clock) -> None:
     """Pay one partner by calls."""
     profile, keys = read_profile(Path(order.profile))
     with SnapRail(profile, keys) as rail:
-        worker = Worker(office, rail, profile, clock.now, clock.wait, patience=PATIENCE, lease=LEASE, most=order.most)
-        worker.run(quiet)
+        patience, lease = timedelta(minutes=order.patience), timedelta(minutes=order.lease)
+        Worker(office, rail, profile, clock.now, clock.wait, patience=patience, lease=lease, most=order.most).run(quiet)
 
 
 def files(office: Office, order: Order, clock: Clock) -> None:

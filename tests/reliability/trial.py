@@ -76,6 +76,7 @@ class Trial:
     bank: Sandbox
     nursery: Nursery
     profiles: Path
+    step: timedelta = STEP
     minutes: float = 0
     released: int = 0
     counts: Counter[str] = field(default_factory=Counter)
@@ -88,8 +89,8 @@ class Trial:
 
     def work(self, order: Order) -> Ended:
         """Let a worker do this, a while after the one before; what was struck comes up again."""
-        self.minutes += STEP / timedelta(minutes=1)
-        time.sleep(min(STEP, QUIET).total_seconds() * order.truth)
+        self.minutes += self.step / timedelta(minutes=1)
+        time.sleep(min(self.step, QUIET).total_seconds() * order.truth)
         order.minutes = self.minutes
         ended = self.nursery.work(order)
         self.counts["workers"] += 1
@@ -129,13 +130,13 @@ class Trial:
         profile = self.profiles / partner / "profile.toml"
         return Order("calls", **{"profile": str(profile), **more})  # type: ignore[arg-type]
 
-    def call_through(self, url: str, *, timeout: float) -> None:
-        """From now on call the bank at another address, and wait so many seconds for each answer."""
+    def call_through(self, url: str, **more: float) -> None:
+        """From now on call the bank at another address, with these settings of the profile."""
         self.profiles = self.office.folder / "through"
         shutil.copytree(self.bank.folder / "partners", self.profiles)
+        settings = "".join(f"{name} = {value}\n" for name, value in more.items())
         for profile in self.profiles.glob("*/profile.toml"):
-            text = profile.read_text().replace(self.bank.url, url)
-            profile.write_text(f"timeout = {timeout}\n{text}")
+            profile.write_text(settings + profile.read_text().replace(self.bank.url, url))
 
     def carry(self) -> None:
         """Bring new payment files to the bank, each once; one that was brought before must not have changed."""
@@ -149,9 +150,9 @@ class Trial:
             partner = path.name.partition(".")[0]
             self.bank.office("POST", f"batches/{partner}", text="reference,amount_idr,account\n" + rows)
 
-    def statement(self, partner: str) -> Path:
-        """The bank's statement of today, so far."""
-        day = (datetime.now(UTC) + timedelta(hours=7)).date()
+    def statement(self, partner: str, days_ago: int = 0) -> Path:
+        """The bank's statement of today, so far, or of a day before."""
+        day = (datetime.now(UTC) + timedelta(hours=7)).date() - timedelta(days=days_ago)
         told = self.bank.office("GET", f"statements/{partner}/{day}.xml").content
         path = self.office.folder / f"{partner}.{self.counts['statements']}.camt.053.xml"
         self.counts["statements"] += 1

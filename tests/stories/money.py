@@ -34,6 +34,8 @@ from cair.store.records.staff import Actor
 LINE = "semi-bansos-2020"
 START = datetime(2020, 7, 1, 3, tzinfo=UTC)
 SETTINGS = 'initiator = "PMO"\ndebtor_name = "PMO"\ndebtor_account = "9000000001"\ndebtor_bank = "901"\n'
+AT_ONCE = 25_000
+"""People whose evidence is written at once."""
 
 
 def quiet(*_: object) -> None:
@@ -98,16 +100,17 @@ class Programme:
         return run_release(self.office, planned.number, by=self.staff["Ani"], now=self.now)
 
 
-def people_rows(people: int, partner_of: list[str]) -> dict[tuple[str, str], list[dict[str, object]]]:
+def people_rows(people: range, partner_of: list[str]) -> dict[tuple[str, str], list[dict[str, object]]]:
     """The evidence of people who are all due, by feed and partner."""
     rows: dict[tuple[str, str], list[dict[str, object]]] = {}
 
     def add(feed: str, partner: str, **row: object) -> None:
         rows.setdefault((feed, partner), []).append(row)
 
-    add("courses", "pmo", course_code="K1", title="Kelas", provider="lembaga", platforms="toko", price_idr=500_000,
-        hours=1, mode="self_paced", approved_from="2020-01-01")  # fmt: skip
-    for person in range(people):
+    if people.start == 0:
+        add("courses", "pmo", course_code="K1", title="Kelas", provider="lembaga", platforms="toko", price_idr=500_000,
+            hours=1, mode="self_paced", approved_from="2020-01-01")  # fmt: skip
+    for person in people:
         code = f"R{person}"
         add("appointments", "pmo", card_number=card(person), nik=nik(person), full_name=f"Orang Baik {chr(65 + person % 26)}",
             birth_date="1990-01-01", sex="L", region_code="3171", wave=1, appointed_on="2020-06-01", rulebook=LINE)  # fmt: skip
@@ -168,8 +171,10 @@ def _make(pattern: Path, people: int, partners: list[str], money: int) -> Progra
     shutil.copytree(staffed, home)
     with open_office(Configuration(home, home / "keys"), announce=quiet) as office:
         made = Programme(office, folder, staff=dict(staff))
-        for (feed, partner), rows in people_rows(people, partners).items():
-            made.take(feed, partner, rows)
+        for first in range(0, people, AT_ONCE):
+            rows = people_rows(range(first, min(first + AT_ONCE, people)), partners)
+            for feed, partner in list(rows):
+                made.take(feed, partner, rows.pop((feed, partner)))
         give_money(office, document="DIPA-1", line=LINE, purpose=Purpose.INCENTIVES, amount_idr=money,
                    by=made.staff["Citra"], now=made.now)  # fmt: skip
         made.reconcile()
