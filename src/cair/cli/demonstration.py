@@ -17,8 +17,7 @@ Language = Literal["id", "en"]
 _TOLD = {
     "files": {"en": "partners' files made", "id": "berkas mitra dibuat"},
     "intake": {"en": "taken in", "id": "diterima"},
-    "decided": {"en": "everyone decided", "id": "semua diputuskan"},
-    "figures": {"en": "figures counted", "id": "angka dihitung"},
+    "decided": {"en": "everyone decided, figures counted", "id": "semua diputuskan, angka dihitung"},
     "release": {"en": "what is due released, twice approved", "id": "yang siap bayar dilepas, dua persetujuan"},
     "paid": {"en": "paid through the bank sandbox, settled", "id": "dibayar lewat bank contoh, dicocokkan"},
     "report": {"en": "report written", "id": "laporan ditulis"},
@@ -48,9 +47,7 @@ def run_demo(
         with _part("intake", lang, seconds) as told:
             taken = demonstrate.take_plan(opened, plan, now=clock(), announce=told)
         with _part("decided", lang, seconds) as told:
-            run = demonstrate.decide(opened, as_of, announce=told)
-        with _part("figures", lang, seconds) as told:
-            tables = demonstrate.look(opened, as_of, announce=told)
+            run, tables = demonstrate.decide(opened, as_of, announce=told)
         with _part("release", lang, seconds) as told:
             money = demonstrate_money.release_due(opened, as_of, people=people, announce=told)
         with _part("paid", lang, seconds) as told:

@@ -11,11 +11,12 @@ from typing import Any
 from cair.journeys.reconcile import reconcile_now
 from cair.journeys.simulate import simulate_files
 from cair.journeys.take_evidence import Intake, take_files
-from cair.kernel.days import JAKARTA, instant_of
+from cair.kernel.days import JAKARTA
 from cair.kernel.reasons import Outcome
 from cair.programme.provinces import provinces
-from cair.store.answers import answers
+from cair.store.answers import Answers
 from cair.store.configuration import Configuration
+from cair.store.deciding_runs import Look
 from cair.store.office import Office
 from cair.store.queries.intake import intake_so_far
 from cair.store.records.decisions import RunRecord
@@ -100,18 +101,19 @@ def end_of(day: date) -> datetime:
     return datetime.combine(day + timedelta(days=1), time(), JAKARTA) - timedelta(microseconds=1)
 
 
-def decide(office: Office, as_of: datetime, *, announce: Announce) -> RunRecord:
-    """Decide everybody as of the last day, and store it."""
-    return reconcile_now(office, as_of, full=True, announce=announce)
-
-
-def look(office: Office, as_of: datetime, *, announce: Announce) -> dict[str, list[dict[str, object]]]:
-    """Give the rows behind the figures."""
+def decide(
+    office: Office, as_of: datetime, *, announce: Announce
+) -> tuple[RunRecord, dict[str, list[dict[str, object]]]]:
+    """Decide everybody as of the last day, and store it; give the run, and the rows behind the figures."""
     names = ("figures", "reach_figures", "unpaid", "waits", "broken_by")
-    with answers(office, instant_of(as_of), *names, announce=announce) as answer:
-        tables = {name: answer.rows(f"FROM given_{name}") for name in names}
+    tables: dict[str, list[dict[str, object]]] = {}
+
+    def read(answer: Answers) -> None:
+        tables.update({name: answer.rows(f"FROM given_{name}") for name in names})
         tables["funnel"] = answer.rows(answer.funnel_select())
-    return tables
+
+    run = reconcile_now(office, as_of, full=True, announce=announce, look=Look(names, read))
+    return run, tables
 
 
 def write_page(office: Office, tables: dict[str, list[dict[str, object]]], taken: Intake, **about: Any) -> Path:

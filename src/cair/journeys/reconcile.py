@@ -5,7 +5,7 @@ from datetime import datetime
 
 from cair.kernel.days import instant_of, instant_text
 from cair.store.answers import answers
-from cair.store.deciding_runs import decide_everybody, decide_some
+from cair.store.deciding_runs import NOTHING_ELSE, Look, decide_everybody, decide_some
 from cair.store.locks import alone
 from cair.store.office import Office
 from cair.store.queries.runs import affected_cards, last_run, newest_report
@@ -20,8 +20,12 @@ class UnableToStandBehind(Exception):
     """An audit found that a run's rows do not add up; nothing was stored."""
 
 
-def reconcile_now(office: Office, now: datetime, *, full: bool, announce: Announce) -> RunRecord:
+def reconcile_now(
+    office: Office, now: datetime, *, full: bool, announce: Announce, look: Look = NOTHING_ELSE
+) -> RunRecord:
     """Decide as of now and store what changed: of those concerned by what is new, or of everybody.
+
+    `look`: what a full run tells besides.
 
     :raises UnableToStandBehind: an audit failed; nothing was stored.
     :raises cair.store.locks.UnableToGoAlone: another reconciliation is running.
@@ -32,7 +36,7 @@ def reconcile_now(office: Office, now: datetime, *, full: bool, announce: Announ
         if not full and before.number and before.as_of <= as_of:
             cards = affected_cards(office.database, before, as_of=now, until=until, limit=MOST_AT_A_TIME)
         if cards is None:
-            people, changed, troubles = decide_everybody(office, as_of, until=until, announce=announce)
+            people, changed, troubles = decide_everybody(office, as_of, until=until, announce=announce, look=look)
         else:
             people, changed, troubles = decide_some(office, cards, as_of, until=until)
         if troubles:

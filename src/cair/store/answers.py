@@ -121,18 +121,28 @@ def _lay_down_words(engine: duckdb.DuckDBPyConnection) -> None:
         engine.execute(f"DROP TYPE IF EXISTS {name}_word; CREATE TEMP TYPE {name}_word AS ENUM ({told})")
 
 
-def gather(engine: duckdb.DuckDBPyConnection, segments: Segments, as_of: int, *tables: str, announce: Announce) -> None:
-    """Decide everybody on segments and gather the parts of each table as `given_<table>`."""
+def taken_parts(engine: duckdb.DuckDBPyConnection, *tables: str) -> dict[str, tuple[str, str]]:
+    """Say how each table is taken of the parts of everybody: the step it needs and the SELECT."""
     lay_down_no_payments(engine)
     _lay_down_words(engine)
     taken = {table: _TAKEN.get(table, (table, _ONCE.get(table, ""))) for table in tables}
     if "decisions" in taken and not engine.execute("FROM orders LIMIT 1").fetchall():
         taken["decisions"] = ("standing", f"SELECT {_DECISIONS} FROM standing")  # without payments nothing else is told
+    return taken
+
+
+def take_part(engine: duckdb.DuckDBPyConnection, taken: dict[str, tuple[str, str]], *, is_first: bool) -> None:
+    """Add what a turn gives to the tables `given_<table>`."""
+    for table, (_, select) in taken.items():
+        if is_first or table not in _ONCE:
+            begin = f"CREATE TEMP TABLE given_{table} AS" if is_first else f"INSERT INTO given_{table}"
+            engine.execute(f"{begin} {select}")
+
+
+def gather(engine: duckdb.DuckDBPyConnection, segments: Segments, as_of: int, *tables: str, announce: Announce) -> None:
+    """Decide everybody on segments and gather the parts of each table as `given_<table>`."""
+    taken = taken_parts(engine, *tables)
     steps = [step for step, _ in taken.values()]
     with decided_on_segments(engine, segments, as_of, *steps, announce=announce, spared=_SPARED) as turns:
         for place, _ in enumerate(turns):
-            for table in tables:
-                if table in _ONCE and place:
-                    continue
-                begin = f"CREATE TEMP TABLE given_{table} AS" if place == 0 else f"INSERT INTO given_{table}"
-                engine.execute(f"{begin} {taken[table][1]}")
+            take_part(engine, taken, is_first=place == 0)

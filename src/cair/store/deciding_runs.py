@@ -1,16 +1,19 @@
 """What a run stores: everybody's decisions, or those of some, compared with what is stored, and audited."""
 
 from collections.abc import Callable
+from dataclasses import dataclass
 
 import adbc_driver_postgresql.dbapi as adbc
 import duckdb
 import pyarrow as pa
 
+from cair.store.answers import Answers, take_part, taken_parts
 from cair.store.database import without_values
 from cair.store.deciding import decided_on_segments
 from cair.store.engine import session
 from cair.store.few import few_people
 from cair.store.office import Office
+from cair.store.payment_tables import lay_down_payments
 from cair.store.records.decisions import DECIDED, changed_select, keep_newest
 from cair.store.segments import Segments
 
@@ -43,21 +46,39 @@ def audit(engine: duckdb.DuckDBPyConnection, *, people: int) -> list[str]:
     return troubles
 
 
-def decide_everybody(office: Office, as_of: int, *, until: int, announce: Announce) -> tuple[int, pa.Table, list[str]]:
+@dataclass(frozen=True)
+class Look:
+    """What is looked at besides while everybody is decided: tables of `cair.store.answers`, and who reads them."""
+
+    tables: tuple[str, ...]
+    read: Callable[[Answers], None]
+
+
+NOTHING_ELSE = Look((), lambda _: None)
+
+
+def decide_everybody(
+    office: Office, as_of: int, *, until: int, announce: Announce, look: Look = NOTHING_ELSE
+) -> tuple[int, pa.Table, list[str]]:
     """Decide everybody on segments; give how many, the decisions that differ from what is stored, and what is wrong."""
     with session(office.home) as engine:
         segments = Segments(office.home)
         segments.bring_up_to_date(office.database, engine, announce)
         assert segments.manifest.taken_in >= until, "segments hold what the run looks at"
-        people = 0
-        with decided_on_segments(engine, segments, as_of, "decisions", announce=announce) as turns:
+        lay_down_payments(engine, office.database, as_of)
+        people, taken = 0, taken_parts(engine, *look.tables)
+        steps = ("decisions", *(step for step, _ in taken.values()))
+        with decided_on_segments(engine, segments, as_of, *steps, announce=announce) as turns:
             for place, _ in enumerate(turns):
+                take_part(engine, taken, is_first=place == 0)
                 engine.execute(f"{'CREATE TEMP TABLE decided AS' if place == 0 else 'INSERT INTO decided'} {DECIDED}")
                 if place == 0:
                     people = appointed(engine, segments)
         with without_values(), adbc.connect(office.database.uri) as connection:
             keep_newest(connection, engine, None)
         troubles = audit(engine, people=people)
+        if not troubles:
+            look.read(Answers(engine, as_of))
         return people, engine.sql(changed_select()).to_arrow_table(), troubles
 
 
