@@ -16,9 +16,10 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
 
+import psycopg
 import pytest
 
-from cair.store.database import UnableToReachDatabase, UnableToUseDatabase
+from cair.store.database import UnableToReachDatabase
 from tests.reliability.jobs import Order
 from tests.reliability.moments import Blow, strike
 from tests.reliability.trial import AT_MOST, BANK, SEED, WALLET, Nursery, Trial, trial
@@ -121,7 +122,7 @@ def open_calls(tried: Trial) -> int:
             with tried.office.office.database.connect() as connection:
                 row = connection.execute(sql, [WALLET]).fetchone()
                 return int(row[0]) if row else 0
-        except (UnableToReachDatabase, UnableToUseDatabase):
+        except (UnableToReachDatabase, psycopg.OperationalError):
             time.sleep(1)
 
 

@@ -15,12 +15,15 @@ from tests.reliability.trial import BANK, PEOPLE, SEED, TORTURE, WALLET, Trial, 
 SOME = 4
 """People in a round: half of them are paid by calls, half by files."""
 ROUNDS = len(Blow)
+GO_ON = ("same command again", "cannot be reached", "does not start")
+"""What a worker says that has lost its database."""
 
 
 def struck(tried: Trial, order: Order, deadly: int, blow: Blow) -> None:
     """Let a worker be struck at a moment, then give its command again until it has nothing left to do."""
     order.deadly, order.blow = deadly, blow
-    tried.work(order)
+    ended = tried.work(order)
+    assert ended.status != 1 or any(word in ended.passed[-1] for word in GO_ON), ended.passed[-1]
     tried.finish(order)
 
 

@@ -101,9 +101,11 @@ class without_values(ContextDecorator):  # noqa: N801 - read as a phrase: `with 
         for found in (error, error.__cause__ if error else None):
             if isinstance(found, psycopg.Error):
                 diagnosis = found.diag
+                # The driver has no code for a connection that broke: PostgreSQL's own is connection_failure.
+                lost = "08006" if isinstance(found, psycopg.OperationalError) else ""
                 bare = UnableToUseDatabase(
                     type(found).__name__,
-                    found.sqlstate or "",
+                    found.sqlstate or lost,
                     diagnosis.constraint_name or "",
                     diagnosis.table_name or "",
                 )

@@ -2,6 +2,7 @@
 
 import errno
 import os
+import secrets
 import stat
 from pathlib import Path
 from typing import BinaryIO
@@ -28,7 +29,8 @@ def keep_file(home: Path, vault: Vault, source: Path) -> Kept:
     :raises UnableToKeepFile: our disk is full or cannot be written.
     """
     with _opened(source) as stream:
-        arriving = own_folder(home / "received", private=True) / _ARRIVING
+        # Intake and settling may keep files at the same time: each under a name of its own.
+        arriving = own_folder(home / "received", private=True) / f"{secrets.token_hex(8)}.{_ARRIVING}"
         try:
             kept = vault.keep(stream, arriving)
             target = kept_path(home, kept.sha256)
