@@ -13,8 +13,8 @@ CREATE FUNCTION forgotten_until(text, bigint) RETURNS timestamptz LANGUAGE sql S
     WHERE (ordered.order_ref, ordered.attempt) = ($1 COLLATE "C", $2)
       AND (item.since < recovery.lost_until OR release.planned_at < coalesce(ended.ended_at, 'infinity'))
 $$;
--- Whether nothing is sent for an order yet: that is still being found out, or a bank names another amount or account,
--- or another attempt than there is.
+-- Whether nothing is sent for an order yet: that is still being found out, or a bank has a payment of its name that is
+-- another one: of another amount, account or attempt, or another bank.
 CREATE FUNCTION waits_for_recovery(text, bigint) RETURNS boolean LANGUAGE sql STABLE AS $$
     SELECT EXISTS (
         SELECT FROM payment_order AS ordered
@@ -25,7 +25,8 @@ CREATE FUNCTION waits_for_recovery(text, bigint) RETURNS boolean LANGUAGE sql ST
           AND (item.since < recovery.lost_until OR release.planned_at < 'infinity')
     ) OR EXISTS (
         SELECT FROM line_verdict AS said
-        WHERE said.order_ref = $1 COLLATE "C" AND said.bucket IN ('WRONG_AMOUNT', 'WRONG_ACCOUNT', 'OTHER_ATTEMPT')
+        WHERE said.order_ref = $1 COLLATE "C"
+          AND said.bucket IN ('WRONG_AMOUNT', 'WRONG_ACCOUNT', 'WRONG_PARTNER', 'OTHER_ATTEMPT')
           AND NOT EXISTS (SELECT FROM line_verdict AS newer WHERE newer.number > said.number
                             AND (newer.file_number, newer.line) = (said.file_number, said.line))
     )
@@ -55,7 +56,9 @@ _APPEND_ONLY = """
 CREATE TRIGGER append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON {table}
 FOR EACH STATEMENT EXECUTE FUNCTION refuse_change();
 """
-_UNEXPLAINED = models.Q(("bucket__in", ["UNKNOWN", "NOT_SENT", "WRONG_AMOUNT", "WRONG_ACCOUNT", "OTHER_ATTEMPT"]))
+_UNEXPLAINED = models.Q(
+    ("bucket__in", ["UNKNOWN", "NOT_SENT", "WRONG_AMOUNT", "WRONG_ACCOUNT", "WRONG_PARTNER", "OTHER_ATTEMPT"])
+)
 
 
 class Migration(migrations.Migration):

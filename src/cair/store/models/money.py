@@ -528,7 +528,16 @@ class LineVerdict(models.Model):
         indexes = [
             models.Index(
                 fields=["order_ref", "attempt", "file_number", "line"],
-                condition=Q(bucket__in=["UNKNOWN", "NOT_SENT", "WRONG_AMOUNT", "WRONG_ACCOUNT", "OTHER_ATTEMPT"]),
+                condition=Q(
+                    bucket__in=[
+                        "UNKNOWN",
+                        "NOT_SENT",
+                        "WRONG_AMOUNT",
+                        "WRONG_ACCOUNT",
+                        "WRONG_PARTNER",
+                        "OTHER_ATTEMPT",
+                    ]
+                ),
                 name="line_verdict_unexplained",
             ),
         ]

@@ -42,7 +42,7 @@ class InDoubt:
     booked: int
     """The partner says by call that it has them; the statement has yet to prove it."""
     unexplained: int
-    """A bank names another amount, account or attempt: people look."""
+    """A bank has a payment of this name that is another one: people look."""
 
 
 _RECOVERIES = """
@@ -101,7 +101,8 @@ def in_doubt(database: Database) -> InDoubt:
 _IN_DOUBT = """
     SELECT count(*), count(*) FILTER (WHERE last.action = 'BOOKED'), count(*) FILTER (WHERE EXISTS (
         SELECT FROM line_verdict AS said
-        WHERE said.order_ref = ordered.order_ref AND said.bucket IN ('WRONG_AMOUNT', 'WRONG_ACCOUNT', 'OTHER_ATTEMPT')
+        WHERE said.order_ref = ordered.order_ref
+          AND said.bucket IN ('WRONG_AMOUNT', 'WRONG_ACCOUNT', 'WRONG_PARTNER', 'OTHER_ATTEMPT')
           AND NOT EXISTS (SELECT FROM line_verdict AS newer WHERE newer.number > said.number
                             AND (newer.file_number, newer.line) = (said.file_number, said.line))
     ))
@@ -130,7 +131,7 @@ def unexplained(connection: Connection, limit: int = 20) -> list[dict[str, objec
 _UNEXPLAINED = """
     SELECT said.order_ref, said.bucket, bank_file.name, said.line FROM line_verdict AS said
     JOIN bank_file ON bank_file.number = said.file_number
-    WHERE said.order_ref IS NOT NULL AND said.bucket IN ('WRONG_AMOUNT', 'WRONG_ACCOUNT', 'OTHER_ATTEMPT')
+    WHERE said.order_ref IS NOT NULL AND said.bucket IN ('WRONG_AMOUNT', 'WRONG_ACCOUNT', 'WRONG_PARTNER', 'OTHER_ATTEMPT')
       AND NOT EXISTS (SELECT FROM line_verdict AS newer WHERE newer.number > said.number
                         AND (newer.file_number, newer.line) = (said.file_number, said.line))
       AND EXISTS (

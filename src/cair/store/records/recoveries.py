@@ -106,6 +106,7 @@ class _Line(NamedTuple):
     booked_on: date | None
     reason: str | None
     is_of_amount: bool
+    is_of_partner: bool
     sealed: bytes | None
     account_ref_index: UUID | None
 
@@ -113,8 +114,8 @@ class _Line(NamedTuple):
 def book_found(connection: Connection, vault: Vault, *, now: datetime) -> dict[str, int]:
     """Look again at lines of banks that fitted nothing on record, and speak of an order that may have been forgotten.
 
-    What fits is booked. What names another amount, account or attempt keeps the order from being sent, until people
-    have looked. In the caller's transaction; again changes nothing.
+    What fits is booked. What is of another amount, account, partner or attempt keeps the order from being sent, until
+    people have looked. In the caller's transaction; again changes nothing.
 
     :returns: how many lines came into which bucket.
     """
@@ -142,7 +143,7 @@ _FOUND = """
            EXISTS (SELECT FROM line_verdict AS settled WHERE (settled.order_ref, settled.attempt, settled.bucket)
                    = (ordered.order_ref, ordered.attempt, named.fits)),
            line.booked_on, line.reason, coalesce(line.amount, ordered.amount_idr) = ordered.amount_idr,
-           line.sealed, item.account_ref_index
+           file.partner = ordered.partner, line.sealed, item.account_ref_index
     FROM line_verdict AS said
     JOIN bank_line AS line ON (line.file_number, line.line) = (said.file_number, said.line)
     JOIN bank_file AS file ON file.number = said.file_number
@@ -183,8 +184,9 @@ def _misfit(line: _Line, account: bytes | None) -> str:
         return "OTHER_ATTEMPT"
     if not line.is_of_amount:
         return "WRONG_AMOUNT"
-    another = account and line.account_ref_index and account != line.account_ref_index.bytes
-    return "WRONG_ACCOUNT" if another and line.fits != "FAILED" else ""
+    if account and line.account_ref_index:
+        return "" if account == line.account_ref_index.bytes else "WRONG_ACCOUNT"
+    return "" if line.is_of_partner else "WRONG_PARTNER"
 
 
 def _book(connection: Connection, lines: list[_Line], now: datetime) -> list[str]:
