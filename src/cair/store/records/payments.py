@@ -116,12 +116,16 @@ def put_in_file(
     plan_for(connection, limit)
     try:
         with without_values():
-            connection.execute(_FILE, [rail, file_ref, now, partner, rail, file_ref, limit])
+            connection.execute("DROP TABLE IF EXISTS filing")
+            connection.execute(_FREE, [partner, rail, file_ref, limit])
+            count = connection.execute(_FILE, [rail, file_ref, now]).rowcount
     except UnableToUseDatabase as error:
         if error.constraint in {"sending_by_newest_claim", "sending_before_the_end", "sending_one_first_file"}:
             raise UnableToSend("Orders of this file have just been taken by somebody else. Try again.") from None
         raise
-    return lines_of_file(connection, rail=rail, file_ref=file_ref)
+    if not count:
+        return lines_of_file(connection, rail=rail, file_ref=file_ref)
+    return read_table(connection, _FILING, [], FILED)
 
 
 def lines_of_file(connection: Connection, *, rail: str, file_ref: str) -> pa.Table:
@@ -129,12 +133,10 @@ def lines_of_file(connection: Connection, *, rail: str, file_ref: str) -> pa.Tab
     return read_table(connection, _FILED, [rail, file_ref], FILED)
 
 
-_FILE = """
-    INSERT INTO sending (number, order_ref, attempt, epoch, kind, rail, external_id, file_ref, begun_at)
-    SELECT nextval('sending_number'), free.order_ref, free.attempt, 0, 'SEND', %s,
-           free.order_ref || '-' || free.attempt || '-0', %s, %s
-    FROM (
-        SELECT ordered.order_ref, ordered.attempt FROM payment_order AS ordered
+_FREE = """
+    CREATE TEMP TABLE filing ON COMMIT DROP AS
+    SELECT nextval('sending_number') AS number, free.* FROM (
+        SELECT order_ref, attempt, card_number, benefit, amount_idr, release, position FROM payment_order AS ordered
         WHERE partner = %s
           AND NOT EXISTS (SELECT FROM payment_outcome AS ended
                           WHERE (ended.order_ref, ended.attempt) = (ordered.order_ref, ordered.attempt))
@@ -143,9 +145,18 @@ _FILE = """
           AND NOT EXISTS (SELECT FROM sending
                           WHERE (sending.order_ref, sending.attempt) = (ordered.order_ref, ordered.attempt))
           AND NOT EXISTS (SELECT FROM sending WHERE rail = %s AND file_ref = %s)
-          AND (NOT EXISTS (SELECT FROM recovery) OR NOT waits_for_recovery(ordered.order_ref, ordered.attempt))
         ORDER BY transfer LIMIT %s
     ) AS free
+"""
+_FILE = """
+    INSERT INTO sending (number, order_ref, attempt, epoch, kind, rail, external_id, file_ref, begun_at)
+    SELECT number, order_ref, attempt, 0, 'SEND', %s, order_ref || '-' || attempt || '-0', %s, %s FROM filing
+"""
+_FILING = """
+    SELECT filing.order_ref, filing.attempt, filing.card_number, filing.benefit, filing.amount_idr,
+           item.account_fingerprint::text
+    FROM filing JOIN release_item AS item ON (item.release, item.position) = (filing.release, filing.position)
+    ORDER BY filing.number
 """
 _FILED = """
     SELECT ordered.order_ref, ordered.attempt, ordered.card_number, ordered.benefit, ordered.amount_idr,
@@ -310,26 +321,27 @@ def _book_judged(connection: Connection, judged: pa.Table, now: datetime) -> Non
     copy_rows(connection, "payment_outcome", rows.append_column("transfer", numbers))
 
 
+# An order has one pending transfer: what is said of it is counted by that number.
 _JUDGE = f"""
-    SELECT handed.order_ref, handed.attempt, handed.status,
-           CASE WHEN handed.status <> 'PAID' THEN coalesce(handed.reason, 'OTHER') END, handed.occurred_at,
-           handed.evidence, handed.place,
-           CASE WHEN ordered.order_ref IS NULL THEN '{Taken.UNKNOWN_ORDER}'
-                WHEN known.transfer IS NOT NULL THEN '{Taken.KNOWN}'
-                WHEN other.status IS NOT NULL THEN '{Taken.CONTRADICTS}'
-                WHEN handed.status = 'RETURNED' AND paid.status IS NULL THEN '{Taken.TOO_EARLY}'
-                WHEN handed.nth_of_status > 1 THEN '{Taken.KNOWN}'
-                WHEN handed.nth > 1 THEN '{Taken.CONTRADICTS}'
+    WITH handed AS MATERIALIZED (
+        SELECT handed_in.*, ordered.card_number, ordered.line, ordered.amount_idr, ordered.transfer
+        FROM handed_in LEFT JOIN payment_order AS ordered USING (order_ref, attempt)
+        WHERE status = ANY(%s)
+    ), before AS (
+        SELECT handed.transfer, handed.status, bool_or(ended.status = handed.status) AS known,
+               bool_or(ended.status = 'PAID') AS paid,
+               bool_or(ended.status = CASE handed.status WHEN 'FAILED' THEN 'PAID' ELSE 'FAILED' END) AS other
+        FROM handed JOIN payment_outcome AS ended USING (order_ref, attempt) GROUP BY 1, 2
+    )
+    SELECT order_ref, attempt, status, CASE WHEN status <> 'PAID' THEN coalesce(reason, 'OTHER') END, occurred_at,
+           evidence, place,
+           CASE WHEN transfer IS NULL THEN '{Taken.UNKNOWN_ORDER}'
+                WHEN before.known THEN '{Taken.KNOWN}'
+                WHEN before.other THEN '{Taken.CONTRADICTS}'
+                WHEN status = 'RETURNED' AND before.paid IS NOT TRUE THEN '{Taken.TOO_EARLY}'
+                WHEN row_number() OVER (PARTITION BY transfer, status ORDER BY place) > 1 THEN '{Taken.KNOWN}'
+                WHEN row_number() OVER (PARTITION BY transfer ORDER BY place) > 1 THEN '{Taken.CONTRADICTS}'
                 ELSE '{Taken.BOOKED}' END,
-           ordered.card_number, ordered.line, ordered.amount_idr, ordered.transfer
-    FROM (SELECT *, row_number() OVER (PARTITION BY order_ref, attempt ORDER BY place) AS nth,
-                 row_number() OVER (PARTITION BY order_ref, attempt, status ORDER BY place) AS nth_of_status
-          FROM handed_in WHERE status = ANY(%s)) AS handed
-    LEFT JOIN payment_order AS ordered USING (order_ref, attempt)
-    LEFT JOIN payment_outcome AS known USING (order_ref, attempt, status)
-    LEFT JOIN payment_outcome AS paid
-      ON (paid.order_ref, paid.attempt, paid.status) = (handed.order_ref, handed.attempt, 'PAID')
-    LEFT JOIN payment_outcome AS other
-      ON (other.order_ref, other.attempt) = (handed.order_ref, handed.attempt)
-     AND other.status = CASE handed.status WHEN 'FAILED' THEN 'PAID' ELSE 'FAILED' END
+           card_number, line, amount_idr, transfer
+    FROM handed LEFT JOIN before USING (transfer, status)
 """

@@ -155,7 +155,9 @@ def settle_lines(
         connection.execute(_LINES, [number])
         connection.execute("DROP TABLE IF EXISTS judged")
         only_of = source.partner if source.kind == "CALLBACK" else ""
-        connection.execute(_JUDGED, [only_of, only_of, source.kind == "ANSWER", LATE_AFTER_DAYS])
+        named = connection.execute("SELECT FROM arrived WHERE account_index IS NOT NULL LIMIT 1").fetchone()
+        judged = _JUDGED.format(items=_ITEMS if named is not None else _NO_ITEMS)
+        connection.execute(judged, [only_of, only_of, source.kind == "ANSWER", LATE_AFTER_DAYS])
         connection.execute("ANALYZE judged")
     found = [
         (_OUTCOMES, [now, f"{source.kind.lower()} {number}/"]),
@@ -175,6 +177,9 @@ _LINES = """
     SELECT %s, line, reference, coalesce(direction, ''), status, reason, amount, currency, booked_on, bank_reference,
            decode(sealed, 'hex') FROM arrived
 """
+_ITEMS = "LEFT JOIN release_item AS item ON (item.release, item.position) = (came.release, came.position)"
+_NO_ITEMS = "CROSS JOIN (SELECT NULL::uuid AS account_ref_index) AS item"
+"""Many files name no account: then nobody asks which account was ordered."""
 _JUDGED = """
     CREATE TEMP TABLE judged ON COMMIT DROP AS
     WITH came AS MATERIALIZED (
@@ -213,7 +218,7 @@ _JUDGED = """
                     ELSE 'PAID' END AS bucket,
                coalesce(settled.paid, false) AS paid_before, coalesce(settled.returned, false) AS returned_before
         FROM came
-        LEFT JOIN release_item AS item ON (item.release, item.position) = (came.release, came.position)
+        {items}
         LEFT JOIN sent ON sent.line = came.line
         LEFT JOIN settled ON settled.line = came.line
     )
@@ -249,24 +254,24 @@ _VERDICTS = """
     INSERT INTO line_verdict (file_number, line, number, bucket, whose_move, order_ref, attempt, decided_at, decided_by)
     SELECT file_number, line, 1, bucket, coalesce(moves.said ->> bucket, 'PMO'), order_ref, attempt, decided_at, ''
     FROM (
-        SELECT judged.line, CASE WHEN known THEN judged.order_ref END AS order_ref,
+        SELECT line, CASE WHEN known THEN judged.order_ref END AS order_ref,
                CASE WHEN known THEN judged.attempt END AS attempt,
                CASE WHEN bucket IN ('PAID', 'LATE') THEN
                         CASE WHEN (nth > 1 AND NOT repeats) OR (paid_before AND books) THEN 'DUPLICATE'
-                             WHEN paid.status IS NULL THEN 'CONTRADICTS'
+                             WHEN ended.paid IS NOT TRUE THEN 'CONTRADICTS'
                              WHEN books THEN bucket ELSE 'NOTIFIED' END
                     WHEN bucket = 'RETURNED' THEN
                         CASE WHEN (nth > 1 AND NOT repeats) OR (returned_before AND books) THEN 'DUPLICATE_RETURN'
-                             WHEN closed.status IS DISTINCT FROM 'RETURNED' THEN 'TOO_EARLY'
+                             WHEN ended.closed IS DISTINCT FROM 'RETURNED' THEN 'TOO_EARLY'
                              WHEN books THEN bucket ELSE 'NOTIFIED_RETURN' END
-                    WHEN bucket = 'FAILED' AND closed.status IS DISTINCT FROM 'FAILED' THEN 'CONTRADICTS'
+                    WHEN bucket = 'FAILED' AND ended.closed IS DISTINCT FROM 'FAILED' THEN 'CONTRADICTS'
                     ELSE bucket END AS bucket
         FROM (SELECT judged.*, %s AS books, %s AS repeats FROM judged) AS judged
-        LEFT JOIN payment_outcome AS paid
-          ON (paid.order_ref, paid.attempt, paid.status) = (judged.order_ref, judged.attempt, 'PAID')
-        LEFT JOIN payment_outcome AS closed
-          ON (closed.order_ref, closed.attempt) = (judged.order_ref, judged.attempt)
-         AND closed.status IN ('FAILED', 'RETURNED')
+        LEFT JOIN (
+            SELECT line, bool_or(status = 'PAID') AS paid, max(status) FILTER (WHERE status <> 'PAID') AS closed
+            FROM judged JOIN payment_outcome USING (order_ref, attempt)
+            WHERE bucket IN ('PAID', 'LATE', 'RETURNED', 'FAILED') GROUP BY line
+        ) AS ended USING (line)
     ) AS decided,
     (SELECT %s::bigint AS file_number, %s::jsonb AS said, %s::timestamptz AS decided_at) AS moves
 """
