@@ -50,7 +50,7 @@ from tests.reliability.trial import BANK, PEOPLE, TORTURE, WALLET
 from tests.stories.money import LINE, Programme, account, card, jakarta_date, programme, quiet
 from tests.stories.test_money_by_call import Line
 
-SEEDS = TORTURE or int(os.environ.get("CAIR_SEEDS", "0"))
+LONG = TORTURE or int(os.environ.get("CAIR_SEEDS", "0"))
 BEGUN, SOME = 8, 12
 """How many have been paid when a history begins, as far as they can be, and how many are released."""
 FAULTS = ("drop_before", "drop_after", "error_before", "error_after", "garbled", "in_progress", "too_many", "not_found")
@@ -407,13 +407,13 @@ def test_whatever_happens_in_whatever_order(tmp_path: Path) -> None:
         run_state_machine_as_test(
             Money,
             settings=settings(
-                max_examples=20 * SEEDS if SEEDS else 4,
-                stateful_step_count=50 if SEEDS else 16,
+                max_examples=LONG or 4,
+                stateful_step_count=50 if LONG else 16,
                 deadline=None,
                 database=None,
                 print_blob=True,
                 suppress_health_check=list(HealthCheck),
-                phases=[Phase.generate, Phase.shrink] if SEEDS else [Phase.generate],
+                phases=[Phase.generate, Phase.shrink] if LONG else [Phase.generate],
             ),
         )
         sys.stdout.write(f"{dict(Money.seen)}\n")

@@ -49,7 +49,7 @@ def a_round(tried: Trial, blows: dict[str, tuple[int, Blow]]) -> None:
 
 def test_the_same_command_again_ends_the_work(tmp_path: Path) -> None:
     dice = random.Random(SEED)
-    with trial(tmp_path, people=SOME * 4_000 if TORTURE else PEOPLE, partners=[WALLET, BANK]) as tried:
+    with trial(tmp_path, people=SOME * (700 + TORTURE) if TORTURE else PEOPLE, partners=[WALLET, BANK]) as tried:
         moments = {}
         for job, order in (("release", tried.release(SOME)), ("calls", tried.calls()),
                            ("files", Order("files", partner=BANK))):  # fmt: skip
