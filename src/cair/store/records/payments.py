@@ -145,6 +145,7 @@ _FREE = """
           AND NOT EXISTS (SELECT FROM sending
                           WHERE (sending.order_ref, sending.attempt) = (ordered.order_ref, ordered.attempt))
           AND NOT EXISTS (SELECT FROM sending WHERE rail = %s AND file_ref = %s)
+          AND (NOT EXISTS (SELECT FROM recovery) OR NOT waits_for_recovery(ordered.order_ref, ordered.attempt))
         ORDER BY transfer LIMIT %s
     ) AS free
 """
