@@ -22,6 +22,7 @@ from cair.channels.bank_sandbox.partners import read_configuration, set_up, writ
 from cair.channels.payments.snap.client import SnapRail
 from cair.channels.payments.snap.profile import read_profile
 from cair.journeys import pay_by_call
+from cair.journeys.explain import explain_person
 from cair.journeys.pay import pay_now
 from cair.journeys.pay_by_call import Worker
 from cair.journeys.recover import begin_recovery, end_recovery, tell_recoveries
@@ -37,8 +38,9 @@ from cair.store.records.recoveries import UnableToRecover
 from cair.store.records.releases import UnableToPlan
 from cair.store.witness import UnableToTrustDatabase
 from tests.reliability.trial import SEED, TORTURE
-from tests.stories.money import LINE, Programme, account, jakarta_date, programme, quiet
+from tests.stories.money import LINE, Programme, account, card, jakarta_date, programme, quiet
 from tests.stories.test_money_by_call import Line
+from tests.stories.test_money_by_file import counted
 
 CALLED, FILED = "bank-teringat", "bank-terlupa"
 PARTNERS = "".join(
@@ -250,6 +252,9 @@ def test_what_was_paid_after_the_backup_is_found_and_not_paid_again(story: Story
     story.recover()
     assert story.outcomes() == {"PAID": PEOPLE}
     assert tell_recoveries(story.office.office)["in_doubt"] == {"orders": 0, "booked_by_answer": 0, "unexplained": 0}
+    assert counted(story.office) == {"PAID": PEOPLE}
+    told = explain_person(story.office.office, card(1), story.office.now, lang="en")
+    assert told["decision"]["state"] == "PAID"  # type: ignore[index]
     story.go_on()
     assert paid(story.bank) == dict.fromkeys(paid(story.bank), 1)
     assert len(paid(story.bank)) == PEOPLE
