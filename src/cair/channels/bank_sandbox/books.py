@@ -144,10 +144,12 @@ class Books:
         return self._follow(booked, Kind.RETURNED, now, cause=reason)
 
     def _since(self, now: datetime) -> datetime:
-        return now - timedelta(days=self.partner.reference_days)
+        return _days_before(now, self.partner.reference_days)
 
     def _settled(self, wanted: Wanted, now: datetime) -> Entry | None:
         entries = self.ledger.of_reference(self.partner.name, wanted.reference, since=self._since(now))
+        if not entries:
+            return None
         settled = [entry for entry in entries if entry.kind in _SETTLED]
         if not settled:
             return None
@@ -238,14 +240,19 @@ class Books:
 
 
 @lru_cache(maxsize=64)
+def _days_before(now: datetime, days: int) -> datetime:
+    return now - timedelta(days=days)
+
+
+@lru_cache(maxsize=64)
 def _written(now: datetime) -> tuple[str, str]:
     return now.isoformat(), f"{now.astimezone(JAKARTA):%Y%m%d}"
 
 
 def _is_open(partner: Partner, now: datetime) -> bool:
-    clock = now.astimezone(JAKARTA).time()
     if partner.opens == partner.closes:
         return True
+    clock = now.astimezone(JAKARTA).time()
     if partner.opens < partner.closes:
         return partner.opens <= clock < partner.closes
     return clock >= partner.opens or clock < partner.closes

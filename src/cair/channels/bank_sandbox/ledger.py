@@ -57,7 +57,6 @@ CREATE TABLE IF NOT EXISTS entry (
     balance_idr INTEGER NOT NULL
 ) STRICT;
 CREATE INDEX IF NOT EXISTS entry_of_reference ON entry (partner, reference, number);
-CREATE INDEX IF NOT EXISTS entry_of_day ON entry (partner, day, number);
 CREATE INDEX IF NOT EXISTS entry_of_partner ON entry (partner, number);
 CREATE INDEX IF NOT EXISTS entry_of_account ON entry (partner, bank_code, account, day)
     WHERE kind IN ('BOOKED', 'RETURNED');
