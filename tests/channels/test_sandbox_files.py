@@ -2,18 +2,24 @@
 
 import hashlib
 import json
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+import pyarrow as pa
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from cair.channels.bank_sandbox.bank import Bank
 from cair.channels.bank_sandbox.books import Books, Taken, Wanted
 from cair.channels.bank_sandbox.cases import Refused
+from cair.channels.bank_sandbox.files import carry_out
 from cair.channels.bank_sandbox.ledger import Ledger
-from cair.channels.bank_sandbox.partners import Partner, Repeated
+from cair.channels.bank_sandbox.partners import Partner, Repeated, set_up
 from cair.channels.bank_sandbox.states import State
+from cair.channels.payments.iso20022.payments_out import Debtor, PaymentsHead, write_payments
+from cair.channels.payments.iso20022.reading import read_statement
+from cair.channels.payments.transfers import TRANSFERS
 
 NOW = datetime(2020, 7, 31, 16, 59, tzinfo=UTC)
 _orders = st.lists(
@@ -90,3 +96,44 @@ def test_the_hash_of_an_order_is_that_of_its_plain_writing(amount_idr: int, acco
     wanted = Wanted(reference="A-1", service="17", amount_idr=amount_idr, account=account, bank_code=bank_code)
     told = json.dumps([amount_idr, account, bank_code]).encode()
     assert wanted.content == hashlib.sha256(told).hexdigest()[:32]
+
+
+def _file_of(path: Path, accounts: list[str]) -> Path:
+    count = len(accounts)
+    rows = {
+        "reference": [f"CA{path.suffixes[0]}{number}-1".replace(".", "") for number in range(count)],
+        "amount_idr": [600_000] * count,
+        "account": accounts,
+        "holder_name": ["ANI"] * count,
+        "bank": [""] * count,
+        "partner": ["x"] * count,
+        "execution_day": [date(2020, 7, 28)] * count,
+        "remark": [""] * count,
+    }
+    debtor = Debtor(name="PMO", account="9000000001", bank="901")
+    head = PaymentsHead(message_id=path.name[:9], created_at=NOW, initiator="PMO", debtor=debtor)
+    with path.open("wb") as out:
+        write_payments(pa.table(rows, schema=TRANSFERS), out, head=head)
+    return path
+
+
+def test_some_banks_list_what_they_refuse_and_nothing_else(tmp_path: Path) -> None:
+    bank = Bank(tmp_path / "bank", set_up(tmp_path / "bank"))
+    bank.set_clock(NOW)
+    found = {}
+    for partner, name, accounts in (
+        ("bank-rotan", "one", ["81", "82"]),
+        ("dompet-kemiri", "two", ["81", "82"]),
+        ("dompet-kemiri", "three", ["91", "92"]),
+    ):
+        bank.ledger.register([(partner, "", "82", "", str(State.CLOSED))])
+        answered = carry_out(bank, partner, _file_of(tmp_path / f"{partner}.{name}.xml", accounts), tmp_path)
+        with answered.answers.open("rb") as stream:
+            found[name] = [(line.reference, str(line.scope), str(line.status)) for line in read_statement(stream)]
+        assert answered.accepted + answered.rejected == 2
+    bank.close()
+    assert found == {
+        "one": [("CAone0-1", "PAYMENT", "ACCEPTED"), ("CAone1-1", "PAYMENT", "REJECTED")],
+        "two": [("CAtwo1-1", "PAYMENT", "REJECTED")],
+        "three": [(None, "GROUP", "ACCEPTED")],
+    }

@@ -55,15 +55,20 @@ def carry_out(
     service = "38" if bank.partners[partner].kind == "wallet" else "17"
     results = list(bank.take_batch(partner, _wanted(orders, service)))
     answers = folder / f"{partner}.{path.name.removeprefix(f'{partner}.').partition('.')[0]}.pain.002.xml"
+    lines = _lines(orders, results)
+    groups: dict[str, SettlementLine] = {}
+    if bank.partners[partner].answers == "refused":
+        lines, groups = _refused(lines, orders[0].payment_group or "" if orders else "")
     head = AnswersHead(
         message_id=f"A-{instructions.message_id}"[:35],
         created_at=bank.now(),
         original_message_id=instructions.message_id or "",
         original_count=len(orders),
         original_total_idr=sum(order.amount or 0 for order in orders),
+        groups=groups,
     )
     with answers.open("wb") as out:
-        write_answers(_lines(orders, results), out, head=head)
+        write_answers(lines, out, head=head)
     accepted = sum(code[:3] == "200" for _, code, _ in results)
     return Answered(answers, accepted, len(results) - accepted)
 
@@ -102,3 +107,13 @@ def _lines(orders: Sequence[Asked], results: Iterable[tuple[str, str, str]]) -> 
             bank_reference=own or None,
             payment_group=group,
         )
+
+
+def _refused(lines: Iterator[SettlementLine], group: str) -> tuple[Iterator[SettlementLine], dict[str, SettlementLine]]:
+    """Keep the refusals, and answer for the payments that are not listed by the status of their group."""
+    refused = [line for line in lines if line.status is Status.REJECTED]
+    whole = SettlementLine(
+        end_to_end_id=None, amount=None, currency=None, direction=None, status=Status.ACCEPTED,
+        status_code="PART" if refused else None,
+    )  # fmt: skip
+    return iter(refused), {group: whole}

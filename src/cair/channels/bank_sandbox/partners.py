@@ -54,6 +54,7 @@ class Partner:
     :ivar funds_idr: the programme's balance before the first entry.
     :ivar opens: hours (Jakarta) in which payments are taken; equal to `closes`: always.
     :ivar calls_per_second: beyond it 429 (0: no limit).
+    :ivar answers: which payments of a file its answer lists: `all`, or the `refused` alone, as many banks do.
     :ivar tells_details: inquiries of state say in `additionalInfo` why a payment failed.
     :ivar words: own wording of answers (see `Case.answer`).
     """
@@ -84,6 +85,7 @@ class Partner:
     status_needs_external_id: bool = False
     notice_means_pending: bool = False
     pending_seconds: float = 2.0
+    answers: str = "all"
     tells_details: bool = True
     clock_tolerance_seconds: float = 0.0
     reference_days: int = 60
@@ -96,6 +98,8 @@ class Partner:
             raise UnableToSetUp(f"partner {self.name!r}: a name is of a-z, 0-9 and hyphens, and not `admin`")
         if set(self.signatures) - {"token", "key"} or self.unknown_accounts not in ("pay", "refuse"):
             raise UnableToSetUp(f"partner {self.name}: signatures are token or key, unknown_accounts pay or refuse")
+        if self.answers not in ("all", "refused"):
+            raise UnableToSetUp(f"partner {self.name}: answers are `all` or `refused`")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
