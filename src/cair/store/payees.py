@@ -2,8 +2,8 @@
 
 from collections.abc import Iterator
 from typing import Any
-from uuid import UUID
 
+import numpy as np
 import psycopg
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -14,17 +14,18 @@ from cair.store.database import without_values
 from cair.store.vault import Vault
 
 Connection = psycopg.Connection[Any]
-AT_ONCE = 50_000
+AT_ONCE = 100_000
 """Payees that are in memory in the clear."""
 _SEALED = pa.schema([("place", pa.int64()), ("fingerprint", pa.string()), ("sealed", pa.string())])
 _ACCOUNTS = """
-    SELECT asked.place, account.fingerprint::text, encode(account.sealed, 'hex')
+    SELECT asked.place, encode(uuid_send(account.fingerprint), 'hex'), encode(account.sealed, 'hex')
     FROM asked_payee AS asked JOIN accounts AS account
       ON account.card_number = asked.card_number AND account.fingerprint = asked.fingerprint
     ORDER BY asked.place
 """
 _PEOPLE = """
-    SELECT DISTINCT ON (asked.place) asked.place, person.fingerprint::text, encode(person.sealed, 'hex')
+    SELECT DISTINCT ON (asked.place) asked.place, encode(uuid_send(person.fingerprint), 'hex'),
+           encode(person.sealed, 'hex')
     FROM asked_payee AS asked JOIN appointments AS person ON person.card_number = asked.card_number
     WHERE asked.place = ANY(%s)
     ORDER BY asked.place, person.revision DESC, person.known_at, person.taken_in
@@ -77,6 +78,13 @@ def _with_names(connection: Connection, vault: Vault, names: pa.Array) -> pa.Arr
 
 def _open(vault: Vault, feed: str, rows: pa.Table) -> pa.Table:
     columns = tuple(column.name for column in FEEDS[feed].secrets)
-    ids = pa.array([UUID(text).bytes for text in rows["fingerprint"].to_pylist()], pa.binary(16))
-    blobs = pa.array([bytes.fromhex(text) for text in rows["sealed"].to_pylist()], pa.binary())
-    return vault.unseal_rows(feed, columns, blobs, ids)
+    ids = _plain(rows["fingerprint"]).cast(pa.binary(16))
+    return vault.unseal_rows(feed, columns, _plain(rows["sealed"]), ids)
+
+
+def _plain(digits: pa.ChunkedArray) -> pa.Array:
+    """Give the bytes that hexadecimal digits stand for."""
+    ends = np.zeros(len(digits) + 1, np.int32)
+    np.cumsum(pc.binary_length(digits).to_numpy() // 2, out=ends[1:])
+    plain = bytes.fromhex("".join(digits.to_pylist()))
+    return pa.BinaryArray.from_buffers(pa.binary(), len(digits), [None, pa.py_buffer(ends), pa.py_buffer(plain)])
