@@ -304,8 +304,9 @@ def happen(story: Story, dice: random.Random) -> None:
             story.link(dice.randrange(PEOPLE), dice.choice([CALLED, FILED]))
 
 
-@pytest.mark.parametrize("seed", [SEED + number for number in range(TORTURE or 1)])
-def test_any_history(story: Story, seed: int) -> None:
+@pytest.mark.parametrize("number", range(TORTURE or 1))
+def test_any_history(story: Story, number: int) -> None:
+    seed = SEED + number  # not the parameter itself: programs that share the tests draw seeds of their own
     dice = random.Random(seed)
     before, since = dice.randrange(2, 8), dice.randrange(4, 14)
     for _ in range(before):
