@@ -3,9 +3,10 @@
 import hashlib
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from itertools import groupby
 from pathlib import Path
 
 import httpx
@@ -58,7 +59,6 @@ class Shown:
     release: Release
     by_call: int = 0
     by_file: int = 0
-    partners: set[str] = field(default_factory=set)
     buckets: Counter[str] = field(default_factory=Counter)
     totals: dict[str, dict[str, int]] = field(default_factory=dict)
     by_day: list[dict[str, object]] = field(default_factory=list)
@@ -114,14 +114,9 @@ def pay_all(office: Office, shown: Shown, as_of: datetime, *, announce: Announce
     bank.set_clock(now)
     try:
         shown.by_call = _by_call(office, bank, configuration, now, announce)
-        shown.partners |= {CALLED} if shown.by_call else set()
+        later = now + timedelta(hours=2)
         with ThreadPoolExecutor(max_workers=1, thread_name_prefix="banks") as banks:
-            told = [banks.submit(_carry_out, bank, statements, file) for file in _by_file(office, shown, now, announce)]
-            day = now.astimezone(JAKARTA).date()
-            told += [
-                banks.submit(write_statement_of, bank, partner, day, statements) for partner in sorted(shown.partners)
-            ]
-            later = now + timedelta(hours=2)
+            told = [*_on_that_day(office, bank, banks, shown, now, announce)]
             for place, found in enumerate(told):
                 announce("statements", len(told) + place, 2 * len(told))
                 settled = settle_file(office, found.result(), partner="", rails=office.home, now=later)
@@ -129,6 +124,24 @@ def pay_all(office: Office, shown: Shown, as_of: datetime, *, announce: Announce
     finally:
         bank.close()
     _sum_up(office, shown, later)
+
+
+def _on_that_day(
+    office: Office, bank: Bank, banks: ThreadPoolExecutor, shown: Shown, now: datetime, announce: Announce
+) -> Iterator[Future[Path]]:
+    """Send all files, and let each bank answer its own and then tell what it booked on that day."""
+    statements, day = office.home / STATEMENTS, now.astimezone(JAKARTA).date()
+    rail = iso20022_rail(IsoSettings("PMO", _DEBTOR))
+    files = files_to_send(office, rail, partner=None, now=now + timedelta(minutes=5), announce=announce)
+    silent = {CALLED} if shown.by_call else set()
+    for partner, own in groupby(files, key=lambda file: file.partner):
+        silent.discard(partner)
+        for file in own:
+            shown.by_file += file.count
+            yield banks.submit(_carry_out, bank, statements, file)
+        yield banks.submit(write_statement_of, bank, partner, day, statements)
+    for partner in silent:
+        yield banks.submit(write_statement_of, bank, partner, day, statements)
 
 
 def _sum_up(office: Office, shown: Shown, now: datetime) -> None:
@@ -161,14 +174,6 @@ def _by_call(office: Office, bank: Bank, configuration: Configuration, now: date
         )
         worker.run(announce)
     return len(names)
-
-
-def _by_file(office: Office, shown: Shown, now: datetime, announce: Announce) -> Iterator[SentFile]:
-    rail = iso20022_rail(IsoSettings("PMO", _DEBTOR))
-    for file in files_to_send(office, rail, partner=None, now=now + timedelta(minutes=5), announce=announce):
-        shown.by_file += file.count
-        shown.partners.add(file.partner)
-        yield file
 
 
 def _carry_out(bank: Bank, folder: Path, file: SentFile) -> Path:

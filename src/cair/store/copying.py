@@ -17,6 +17,8 @@ _OPTIONS = csv.WriteOptions(include_header=False, batch_size=16_384, quoting_sty
 _PIECE = 65_536
 """Rows that are written to text at once."""
 _MANY = 1_000
+ROOM, ROOM_FOR_FEW = "128MB", "32MB"
+"""Memory of one step of a statement over many rows, and over few."""
 _DIGITS = np.frombuffer(bytes(range(256)).hex().encode(), np.uint8).reshape(256, 2)
 """The two hexadecimal digits of each byte."""
 _PLACES = [at for at, sign in enumerate(str(UUID(int=0))) if sign != "-"]
@@ -54,10 +56,13 @@ def _plain(rows: pa.Table) -> pa.Table:
 def plan_for(connection: psycopg.Connection[Any], rows: int) -> None:
     """Let what follows in this transaction be planned for few rows or for many.
 
-    Many are never joined one by one: statistics may be those from before a table grew, or from a load that failed.
+    Many are never joined one by one: statistics may be those from before a table grew, or from a load that failed. They
+    have the memory to be sorted, hashed and handed to triggers in.
     """
+    many = rows > _MANY
     with without_values():
-        connection.execute(f"SET LOCAL enable_nestloop = {'off' if rows > _MANY else 'on'}")
+        connection.execute(f"SET LOCAL enable_nestloop = {'off' if many else 'on'}")
+        connection.execute(f"SET LOCAL work_mem = '{ROOM if many else ROOM_FOR_FEW}'")
 
 
 def uuid_texts(values: pa.Array | pa.ChunkedArray) -> pa.Array:
