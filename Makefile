@@ -37,7 +37,7 @@ sql: setup  ## Compile the rules to the SQL that the engine runs (after every ch
 docs: setup  ## Write docs/reference from the code
 	$(BIN)/python docs/generate.py
 
-bench: setup  ## Measure P1-P4, P9, P10 with their yardsticks, at 10 k, 100 k and 680,880 people
+bench: setup  ## Measure P1-P4, P7-P10 with their yardsticks, at 10 k, 100 k and 680,880 people
 	$(BIN)/python -m benchmarks
 
 bench-large: setup  ## The same at 5.6 and 20 million people (hours, 60 GB of disk)
