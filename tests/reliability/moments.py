@@ -108,16 +108,28 @@ def strike(home: Path, blow: Blow) -> None:
     if not server:
         return
     if blow is Blow.IMMEDIATE:
-        os.kill(server, signal.SIGQUIT)
+        _hit(server, home, signal.SIGQUIT)
         return
     clients = _children(server)
     if blow is Blow.SERVER:
-        os.kill(server, signal.SIGKILL)
+        _hit(server, home, signal.SIGKILL)
     for client in clients if blow is Blow.SERVER else clients[-1:]:
-        try:
-            os.kill(client, signal.SIGKILL)
-        except ProcessLookupError:
-            continue
+        _hit(client, home, signal.SIGKILL)
+
+
+def _hit(number: int, home: Path, by: signal.Signals) -> None:
+    """Send a signal to a process of the home's server, and to no other that has its number since."""
+    try:
+        process = os.pidfd_open(number)
+    except ProcessLookupError:
+        return
+    try:
+        if (Path("/proc") / str(number) / "cwd").samefile(home / "postgres"):
+            signal.pidfd_send_signal(process, by)
+    except OSError:
+        return  # it has ended
+    finally:
+        os.close(process)
 
 
 def wait_until_down(home: Path, blow: Blow) -> None:

@@ -9,14 +9,14 @@ import sys
 import time
 from collections import Counter
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from cair.channels.bank_sandbox.partners import set_up
 from cair.journeys.verify import money_holds
-from cair.store.embedded import running_server
+from cair.store.embedded import UnableToStartServer, running_server
 from tests.channels.snap.conftest import Sandbox
 from tests.reliability.jobs import Order, again
 from tests.reliability.moments import Blow, wait_until_down
@@ -106,8 +106,11 @@ class Trial:
         """Have the database up after a blow, as the next command would find or start it."""
         home = self.office.office.home
         wait_until_down(home, blow)
-        with running_server(home, announce=quiet):
-            pass
+        for _ in range(AT_MOST):
+            with suppress(UnableToStartServer), running_server(home, announce=quiet):
+                return
+            time.sleep(0.2)  # it was struck again while it started
+        raise AssertionError(f"the database does not start; seed {SEED}")
 
     def finish(self, order: Order) -> list[str]:
         """Give the same command again until it has nothing left to do; give the moments of the first."""

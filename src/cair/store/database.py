@@ -101,23 +101,23 @@ class without_values(ContextDecorator):  # noqa: N801 - read as a phrase: `with 
         for found in (error, error.__cause__ if error else None):
             if isinstance(found, psycopg.Error):
                 diagnosis = found.diag
-                # The driver has no code for a connection that broke: PostgreSQL's own is connection_failure.
-                lost = "08006" if isinstance(found, psycopg.OperationalError) else ""
-                bare = UnableToUseDatabase(
-                    type(found).__name__,
-                    found.sqlstate or lost,
-                    diagnosis.constraint_name or "",
-                    diagnosis.table_name or "",
-                )
+                constraint, table = diagnosis.constraint_name or "", diagnosis.table_name or ""
+                bare = UnableToUseDatabase(type(found).__name__, _code(found), constraint, table)
                 break
             if found is not None and _is_of_adbc(found):
-                bare = UnableToUseDatabase(type(found).__name__, getattr(found, "sqlstate", None) or "", "", "")
+                bare = UnableToUseDatabase(type(found).__name__, _code(found), "", "")
                 break
         else:
             return
         for told in (error, found):
             told.args = (str(bare),)
         raise bare from None
+
+
+def _code(error: BaseException) -> str:
+    """Give PostgreSQL's code; drivers have none for a connection that broke: then it is `connection_failure`."""
+    lost = "08006" if type(error).__name__ == "OperationalError" else ""
+    return getattr(error, "sqlstate", None) or lost
 
 
 def _is_of_adbc(error: BaseException) -> bool:
