@@ -113,10 +113,10 @@ def pay_all(office: Office, shown: Shown, as_of: datetime, *, announce: Announce
     bank = Bank(folder, configuration)
     bank.set_clock(now)
     try:
-        shown.by_call = _by_call(office, bank, configuration, now, announce)
         later = now + timedelta(hours=2)
         with ThreadPoolExecutor(max_workers=1, thread_name_prefix="banks") as banks:
-            told = [*_on_that_day(office, bank, banks, shown, now, announce)]
+            calls = banks.submit(_by_call, office, bank, configuration, now)
+            told = [*_on_that_day(office, bank, banks, calls, shown, now, announce)]
             for place, found in enumerate(told):
                 announce("statements", len(told) + place, 2 * len(told))
                 settled = settle_file(office, found.result(), partner="", rails=office.home, now=later)
@@ -127,21 +127,36 @@ def pay_all(office: Office, shown: Shown, as_of: datetime, *, announce: Announce
 
 
 def _on_that_day(
-    office: Office, bank: Bank, banks: ThreadPoolExecutor, shown: Shown, now: datetime, announce: Announce
+    office: Office,
+    bank: Bank,
+    banks: ThreadPoolExecutor,
+    calls: Future[int],
+    shown: Shown,
+    now: datetime,
+    announce: Announce,
 ) -> Iterator[Future[Path]]:
-    """Send all files, and let each bank answer its own and then tell what it booked on that day."""
+    """Send all files, and let each bank answer its own and then tell what it booked on that day.
+
+    The files of whoever is called are written when the calls are made.
+    """
     statements, day = office.home / STATEMENTS, now.astimezone(JAKARTA).date()
     rail = iso20022_rail(IsoSettings("PMO", _DEBTOR))
-    files = files_to_send(office, rail, partner=None, now=now + timedelta(minutes=5), announce=announce)
-    silent = {CALLED} if shown.by_call else set()
-    for partner, own in groupby(files, key=lambda file: file.partner):
+
+    def files() -> Iterator[SentFile]:
+        when = now + timedelta(minutes=5)
+        yield from files_to_send(office, rail, partner=None, now=when, announce=announce, but=frozenset({CALLED}))
+        shown.by_call = calls.result()
+        yield from files_to_send(office, rail, partner=CALLED, now=when, announce=announce)
+
+    silent = {CALLED}
+    for partner, own in groupby(files(), key=lambda file: file.partner):
         silent.discard(partner)
         for file in own:
             shown.by_file += file.count
             yield banks.submit(_carry_out, bank, statements, file)
         yield banks.submit(write_statement_of, bank, partner, day, statements)
-    for partner in silent:
-        yield banks.submit(write_statement_of, bank, partner, day, statements)
+    if silent and shown.by_call:
+        yield banks.submit(write_statement_of, bank, CALLED, day, statements)
 
 
 def _sum_up(office: Office, shown: Shown, now: datetime) -> None:
@@ -152,7 +167,7 @@ def _sum_up(office: Office, shown: Shown, now: datetime) -> None:
     shown.holds, shown.told = checked.holds, checked.told
 
 
-def _by_call(office: Office, bank: Bank, configuration: Configuration, now: datetime, announce: Announce) -> int:
+def _by_call(office: Office, bank: Bank, configuration: Configuration, now: datetime) -> int:
     with office.database.connect() as connection:
         orders = first_orders(connection, CALLED, BY_CALL)
         if not orders.num_rows:
@@ -172,7 +187,7 @@ def _by_call(office: Office, bank: Bank, configuration: Configuration, now: date
         worker = Worker(
             office, rail, profile, lambda: now + timedelta(milliseconds=next(ticks)), lambda _: None, most=BY_CALL
         )
-        worker.run(announce)
+        worker.run(_nobody)
     return len(names)
 
 
@@ -184,6 +199,10 @@ def _carry_out(bank: Bank, folder: Path, file: SentFile) -> Path:
         bank.ledger.register(account for account in drawn if account[-1] != State.ACTIVE)
 
     return carry_out(bank, file.partner, file.path, folder, look=look).answers
+
+
+def _nobody(*_: object) -> None:
+    """Tell nobody: the files tell how far everything is."""
 
 
 def _state(account: str) -> str:
