@@ -245,7 +245,8 @@ def test_no_value_gets_into_the_log(home: Path) -> None:
     for sql in refused:
         with pytest.raises(psycopg.Error):
             run(home, sql)
-    assert "3174" not in (home / "postgres.log").read_text()
+    log = (home / "postgres.log").read_text()
+    assert not [value for value in ("3174-value", "31741234") if value in log]  # short ones may be process numbers
 
 
 def test_folder_of_another_release_is_named(home: Path) -> None:
