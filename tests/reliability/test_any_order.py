@@ -407,8 +407,8 @@ def test_whatever_happens_in_whatever_order(tmp_path: Path) -> None:
         run_state_machine_as_test(
             Money,
             settings=settings(
-                max_examples=LONG or 4,
-                stateful_step_count=50 if LONG else 16,
+                max_examples=LONG or 3,
+                stateful_step_count=50 if LONG else 15,
                 deadline=None,
                 database=None,
                 print_blob=True,

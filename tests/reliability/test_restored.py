@@ -180,9 +180,9 @@ class Story:
 
     def go_on(self) -> None:
         """Pay until nothing is left to do."""
-        for _ in range(3):
+        self.release()
+        for _ in range(2):
             self.pass_(hours=2)
-            self.release()
             self.call()
             self.file()
             self.statements()
