@@ -6,6 +6,7 @@ linear.
 
 import gc
 import resource
+import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -17,7 +18,7 @@ from cair.channels.payments.iso20022.payments_in import read_payments
 from cair.channels.payments.iso20022.payments_out import Debtor
 from cair.channels.payments.iso20022.statement_out import StatementHead, write_statement
 from cair.channels.payments.settlement import Direction, SettlementLine, Status
-from cair.cli.main import FEW_ROUNDS
+from cair.cli.main import FEW_ROUNDS, SOON
 from cair.journeys.demonstrate import decide, end_of, make_files, take_plan
 from cair.journeys.pay_by_file import SentFile, iso20022_rail, pay_by_file
 from cair.journeys.release_incentives import approve_release, give_money, plan_release, run_release
@@ -48,6 +49,7 @@ def quiet(*_: object) -> None:
 def run(people: int, folder: Path) -> dict[str, object]:
     """Measure with so many appointed (about 70% of them are due); the evidence is made and taken in first, unmeasured."""
     gc.set_threshold(*FEW_ROUNDS)
+    sys.setswitchinterval(SOON)
     home = folder / "money"
     with open_office(Configuration(home, home / "keys"), announce=quiet) as office:
         plan = make_files(office, people=people, seed=2020, until=UNTIL, announce=quiet)
