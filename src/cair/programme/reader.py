@@ -78,8 +78,8 @@ def steady(name: str) -> int:
     """
     values = _read(f"parameters/{name}.yaml")["values"]
     assert isinstance(values, list), f"{name}: values must be a list, each with its day"
-    (entry,) = values
-    value = entry["value"]
+    assert len(values) == 1, f"{name} has several values: have the rule look up its day first"
+    value = values[0]["value"]
     assert isinstance(value, int), f"{name} must be a whole number"
     return value
 

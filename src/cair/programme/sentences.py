@@ -23,7 +23,7 @@ from cair.kernel.money import rupiah_text
 from cair.kernel.reasons import BENEFIT_TRANCHE_1, BreakKind, Move, Outcome, ReachClass, Reason, Refusal, RejectCode
 from cair.kernel.remedies import BankReason, mended_by
 from cair.kernel.states import State, Step
-from cair.programme.reader import rulebooks
+from cair.programme.reader import default_rulebook, rulebooks, steady
 
 Language = Literal["id", "en"]
 LANGUAGES: tuple[Language, ...] = ("id", "en")
@@ -143,7 +143,7 @@ def outreach_text(reach: str, *, last_day: int, today: int, lang: Language) -> s
 
 def _reject(code: str, remedies: Mapping[str, str], column: Written | None) -> str:
     if column is None:
-        return remedies[code].format(column=remedies["column"])
+        return remedies[code].format(column=remedies["column"], ahead=steady("future_tolerance_minutes"))
     if code == RejectCode.BAD_NUMBER and column.kind == "decimal":
         code = "BAD_DECIMAL"
     if code == RejectCode.BAD_VALUE:
@@ -154,8 +154,8 @@ def _reject(code: str, remedies: Mapping[str, str], column: Written | None) -> s
         elif column.kind == "text":
             code = "BAD_VALUE_LONG"
     low, high = column.span or ("", "")
-    limit, allowed = column.limit, ", ".join(column.words)
-    return remedies[code].format(column=column.name, words=allowed, low=low, high=high, limit=limit)
+    told = {"words": ", ".join(column.words), "low": low, "high": high, "limit": column.limit}
+    return remedies[code].format(column=column.name, ahead=steady("future_tolerance_minutes"), **told)
 
 
 def explain_sentence(
@@ -182,6 +182,9 @@ def explain_sentence(
         return _sentence(frame, fillings | content["accounts"][reason])
     if reason == Reason.NOT_BOUGHT:
         fillings["restored"] = _restored(decision, rulebook, lang=lang)
+    if reason in (Reason.NOT_RATED, Reason.NOT_REVIEWED):
+        book = next((book for book in rulebooks() if book.name == rulebook), default_rulebook())
+        fillings["characters"] = str(book.review_characters)
     return _sentence(content["reasons"][reason], fillings)
 
 

@@ -145,7 +145,7 @@ def before_appointment(code: ir.Table) -> Finding:
 
 
 def redeemed_before_bought(code: ir.Table) -> Finding:
-    """Redeemed more than ten minutes before it was bought."""
+    """Redeemed before it was bought, by more than clocks may differ."""
     holds = code.r_occurred_at < code.p_occurred_at - TOLERANCE
     return Finding(holds, _move(Move.PROVIDER), code.r_partner, latest(code.p_known_at, code.r_known_at))
 
@@ -155,13 +155,13 @@ def _finished_before_redeemed(code: ir.Table) -> ir.Value:
 
 
 def finished_before_redeemed(code: ir.Table) -> Finding:
-    """Finished more than ten minutes before it was redeemed."""
+    """Finished before it was redeemed, by more than clocks may differ."""
     move = code.c_known_at.notnull().ifelse(_move(Move.PROVIDER), _move(Move.PLATFORM))
     return Finding(_finished_before_redeemed(code), move, code.f_partner, latest(code.f_known_at, code.r_known_at))
 
 
 def reviewed_before_finished(code: ir.Table) -> Finding:
-    """Reviewed more than ten minutes before it was finished."""
+    """Reviewed before it was finished, by more than clocks may differ."""
     holds = code.v_occurred_at < code.f_occurred_at - TOLERANCE
     move = (code.v_partner == text(PMO)).ifelse(_move(Move.PMO), _move(Move.PLATFORM))
     return Finding(holds, move, code.v_partner, latest(code.v_known_at, code.f_known_at))

@@ -9,11 +9,12 @@ from ibis.expr import types as ir
 
 from cair.kernel.days import DAY, JAKARTA_OFFSET, MINUTE
 from cair.kernel.reasons import Outcome, RejectCode
+from cair.programme.reader import steady
 from cair.rules.checks import latest, no_text, text
 from cair.rules.tables import REVISION, Column, Feed, Kind
 
 GREATEST_NUMBER = 10**12
-FUTURE_TOLERANCE = 10 * MINUTE
+FUTURE_TOLERANCE = steady("future_tolerance_minutes") * MINUTE
 """How far in the future an instant may lie when it is received: clocks differ."""
 TEN_THOUSANDTHS = 10_000
 
