@@ -30,6 +30,8 @@ def test_bad_usage_ends_with_2_and_a_sentence(home: Path) -> None:
         ["funnel", "--as-of", "yesterday"],
         ["export", "decisions", "x.xlsx"],
         ["explain", "123"],
+        ["ledger", "statement", "Assets:Nonsense"],
+        ["ledger", "balance", "--as-of", "yesterday"],
         ["nonsense"],
         ["intake", str(home), "--received-at", "2099-01-01T00:00:00Z"],
     ):
@@ -82,6 +84,8 @@ def test_json_is_one_document_and_errors_have_no_traceback(home: Path, tmp_path:
         ["breaks"],
         ["doctor"],
         ["hold", "list"],
+        ["ledger", "balance"],
+        ["ledger", "statement", "Liabilities:Incentives:normal-2023"],
         ["reconcile"],
         ["reconcile", "--full"],
         ["verify"],

@@ -9,6 +9,7 @@ import pytest
 
 from cair.journeys import book_training as journey
 from cair.journeys.book_training import UnableToBookTraining, book_training
+from cair.journeys.read_books import UnableToReadBooks, read_books, read_statement, rows_of
 from cair.journeys.release_incentives import give_money
 from cair.journeys.revoke import approve_revocation, plan_revocation, restore, run_revocation
 from cair.journeys.take_evidence import take_files
@@ -133,6 +134,16 @@ def test_revoked_and_restored_money_goes_with_the_decree(house, monkeypatch: pyt
     assert {name: sums[name] for name in ("granted_balance", "reserved", "given_back", "available_training")} == {
         "granted_balance": 7_900_000, "reserved": 100_000, "given_back": 1_000_000, "available_training": 0,
     }  # fmt: skip
+    books = read_books(office, later.date())
+    assert (books.lines[line], books.rest_idr, books.pending_rest_idr) == (sums, 0, 0)
+    account = chart.given_back_training(line).name
+    told = read_statement(office, account, start.date(), later.date())
+    assert [(row["code"], row["credit_idr"], row["debit_idr"]) for row in rows_of(told)] == [
+        ("return_training", 2_000_000, 0), ("restore_training", 0, 1_000_000),
+    ]  # fmt: skip
+    assert (told.opening_idr, told.closing_idr) == (0, -1_000_000)
+    with pytest.raises(UnableToReadBooks, match="no day lies between"):
+        read_statement(office, account, later.date(), start.date())
     after = datetime(2020, 12, 16, 3, tzinfo=UTC)
     assert book_training(office, by=ANI, now=after, announce=quiet).document() == {
         "return_training": {"people": 8, "amount_idr": 8_000_000},

@@ -85,11 +85,11 @@ def show(
     """List holds with their owner and expected end."""
     from rich.table import Table
 
-    from cair.store.queries.holds import list_holds
+    from cair.journeys.hold import holds_known
 
     moment = instant(as_of, option="--as-of") or now()
     with office() as opened:
-        rows = [row for row in list_holds(opened.database, moment) if ended or not row["ended_at"]]
+        rows = holds_known(opened, moment, ended=ended)
     if as_json:
         show_json({"holds": rows})
         return

@@ -50,20 +50,17 @@ def book(actor: As, as_json: AsJson = False) -> None:
 @ledger.command("balance")
 def balance(as_of: Day = None, as_json: AsJson = False) -> None:
     """Show the trial balance: every account as of the end of a day, debits above zero; they sum to nothing."""
-    from cair.store.queries.ledger import totals, trial_balance
+    from cair.journeys.read_books import read_books
 
     day = _day(as_of, option="--as-of")
     with office() as opened:
-        rows = [
-            {"account": each.account, "balance_idr": each.balance_idr, "pending_idr": each.pending_idr}
-            for each in trial_balance(opened.database, day)
-        ]
-        lines = totals(opened.database, day)
+        books = read_books(opened, day)
+    rows = books.rows()
     if as_json:
-        show_json({"as_of": day.isoformat(), "accounts": rows, "lines": lines})
+        show_json({"as_of": day.isoformat(), "accounts": rows, "lines": books.lines})
         return
-    rest = sum(int(str(row["balance_idr"])) for row in rows)
-    show_rows([*rows, {"account": "sum", "balance_idr": rest, "pending_idr": 0}] if rows else [])
+    sums = {"account": "sum", "balance_idr": books.rest_idr, "pending_idr": books.pending_rest_idr}
+    show_rows([*rows, sums] if rows else [])
 
 
 @ledger.command("statement")
@@ -74,22 +71,16 @@ def statement(
     as_json: AsJson = False,
 ) -> None:
     """Show what was posted on an account in some days, with opening and closing balance."""
-    from cair.ledger.chart import account_named
-    from cair.store.queries.ledger import account_statement
+    from cair.journeys.read_books import UnableToReadBooks, read_statement, rows_of
 
-    try:
-        account_named(account)
-    except KeyError:
-        raise UsageError("No account has this name. `cair ledger balance` shows those there are.") from None
     until = _day(last, option="--until")
     begin = _day(first, option="--from") if first else until - timedelta(days=30)
     with office() as opened:
-        told = account_statement(opened.database, account, begin, until)
-    rows = [
-        {"day": line.day.isoformat(), "code": line.code, "debit_idr": line.posted_debit_idr,
-         "credit_idr": line.posted_credit_idr}
-        for line in told.lines
-    ]  # fmt: skip
+        try:
+            told = read_statement(opened, account, begin, until)
+        except UnableToReadBooks as trouble:
+            raise UsageError(str(trouble)) from None
+    rows = rows_of(told)
     if as_json:
         show_json({"account": account, "from": begin.isoformat(), "until": until.isoformat(),
                    "opening_idr": told.opening_idr, "lines": rows, "closing_idr": told.closing_idr})  # fmt: skip

@@ -67,13 +67,18 @@ def add_hold(
     return hold_ref
 
 
+def holds_known(office: Office, as_of: datetime, *, ended: bool) -> list[dict[str, object]]:
+    """Give the holds that stand as of an instant, with owner and expected end; `ended`: those that have ended too."""
+    return [hold for hold in list_holds(office.database, as_of) if ended or not hold["ended_at"]]
+
+
 def end_hold(office: Office, reference: str, *, reason: str | None, now: datetime) -> None:
     """Let a hold go, for good.
 
     :raises UnableToStateFact: no such hold stands.
     """
-    standing = [hold for hold in list_holds(office.database, now) if hold["hold_ref"] == reference]
-    if not standing or standing[0]["ended_at"]:
+    standing = [hold for hold in holds_known(office, now, ended=False) if hold["hold_ref"] == reference]
+    if not standing:
         raise UnableToStateFact(f"No hold {reference} stands. `cair hold list` shows those that do.")
     row: dict[str, object] = {
         "hold_ref": reference,

@@ -1,6 +1,6 @@
 """What the books say: always added up from legs. Days are Jakarta days; a day's figures are those at its end."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from datetime import date, datetime, timedelta
 from typing import Any
 
@@ -76,12 +76,17 @@ def beancount(database: Database, as_of: date, *, by_event: bool = False) -> Ite
 
 
 def totals(database: Database, as_of: date) -> dict[str, dict[str, int]]:
+    """Give what the books come to for each rulebook as of the end of a day; see `totals_of`."""
+    return totals_of(trial_balance(database, as_of))
+
+
+def totals_of(accounts: Iterable[Balance]) -> dict[str, dict[str, int]]:
     """Give for each rulebook with money: appropriated, available, payable, in_flight, paid, returned, forfeited,
 
     and of the training money granted_balance, reserved, earned_by_platforms, given_back, available_training.
     `payable` includes what is in flight; `paid` includes what came back (`returned`). Whole rupiah.
     """
-    by_name = {balance.account: balance for balance in trial_balance(database, as_of)}
+    by_name = {balance.account: balance for balance in accounts}
     return {book.name: found for book in rulebooks() if any((found := _totals_of(book.name, by_name)).values())}
 
 
