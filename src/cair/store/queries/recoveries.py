@@ -45,6 +45,13 @@ class InDoubt:
     """A bank has a payment of this name that is another one: people look."""
 
 
+_KEEPS_IN_DOUBT = """
+    said.bucket IN ('WRONG_AMOUNT', 'WRONG_ACCOUNT', 'WRONG_PARTNER', 'OTHER_ATTEMPT')
+    AND NOT EXISTS (SELECT FROM line_verdict AS newer WHERE newer.number > said.number
+                      AND (newer.file_number, newer.line) = (said.file_number, said.line))
+"""
+"""Whether the verdict `said` is the newest of its line and says that a bank has another payment of the order's name."""
+
 _RECOVERIES = """
     SELECT number, known_until, lost_until, why, begun_at, recovery.begun_by, coalesce(ended_by, ''), ended_at
     FROM recovery LEFT JOIN recovery_end ON recovery_end.recovery = recovery.number ORDER BY number
@@ -98,13 +105,10 @@ def in_doubt(database: Database) -> InDoubt:
     return InDoubt(*row)
 
 
-_IN_DOUBT = """
+_IN_DOUBT = f"""
     SELECT count(*), count(*) FILTER (WHERE last.action = 'BOOKED'), count(*) FILTER (WHERE EXISTS (
         SELECT FROM line_verdict AS said
-        WHERE said.order_ref = ordered.order_ref
-          AND said.bucket IN ('WRONG_AMOUNT', 'WRONG_ACCOUNT', 'WRONG_PARTNER', 'OTHER_ATTEMPT')
-          AND NOT EXISTS (SELECT FROM line_verdict AS newer WHERE newer.number > said.number
-                            AND (newer.file_number, newer.line) = (said.file_number, said.line))
+        WHERE said.order_ref = ordered.order_ref AND {_KEEPS_IN_DOUBT}
     ))
     FROM payment_order AS ordered
     JOIN LATERAL forgotten_until(ordered.order_ref, ordered.attempt) AS until ON until IS NOT NULL
@@ -128,12 +132,10 @@ def unexplained(connection: Connection, limit: int = 20) -> list[dict[str, objec
     return [dict(zip(names, row, strict=True)) for row in rows]
 
 
-_UNEXPLAINED = """
+_UNEXPLAINED = f"""
     SELECT said.order_ref, said.bucket, bank_file.name, said.line FROM line_verdict AS said
     JOIN bank_file ON bank_file.number = said.file_number
-    WHERE said.order_ref IS NOT NULL AND said.bucket IN ('WRONG_AMOUNT', 'WRONG_ACCOUNT', 'WRONG_PARTNER', 'OTHER_ATTEMPT')
-      AND NOT EXISTS (SELECT FROM line_verdict AS newer WHERE newer.number > said.number
-                        AND (newer.file_number, newer.line) = (said.file_number, said.line))
+    WHERE said.order_ref IS NOT NULL AND {_KEEPS_IN_DOUBT}
       AND EXISTS (
           SELECT FROM payment_order AS ordered LEFT JOIN payment_outcome AS ended USING (order_ref, attempt)
           WHERE ordered.order_ref = said.order_ref AND ended.status IS NULL
