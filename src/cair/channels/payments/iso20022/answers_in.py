@@ -2,14 +2,13 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
 
 from cair.channels.payments import lines
 from cair.channels.payments.amounts import EXACT, UnableToReadAmount, exact_text, read_exact
 from cair.channels.payments.iso20022.elements import Element, Record, keep, put
 from cair.channels.payments.iso20022.reasons import ANSWER_STATUSES
 from cair.channels.payments.iso20022.shapes import Known
-from cair.channels.payments.iso20022.walk import Walker
+from cair.channels.payments.iso20022.walk import AtDesk, Walker
 from cair.channels.payments.lines import Desk
 from cair.channels.payments.settlement import Proof, Scope, SettlementLine, StatementRefusal, Status, Trouble
 
@@ -41,12 +40,11 @@ class _Listed:
         self.declared.clear()
 
 
-class Answers:
+class Answers(AtDesk):
     """The elements of pain.002 and the lines they make."""
 
     def __init__(self, walker: Walker, desk: Desk, head: Record) -> None:
-        self._walker = walker
-        self._desk = desk
+        super().__init__(walker, desk)
         self._head = head
         self._file: Record = {}
         self._group: Record = {}
@@ -55,7 +53,6 @@ class Answers:
         self._in_file = _Listed()
         self._in_group = _Listed()
         self._early: str | None = None
-        self.effect: Any = None
 
     def elements(self) -> Element:
         """What is looked at in the message."""
@@ -87,19 +84,6 @@ class Answers:
             own={name: name for name in _OWN},
         )
         return body
-
-    @property
-    def lines(self) -> list[Any]:
-        """Where lines are laid down."""
-        return self._desk.lines
-
-    def is_reference(self, text: bytes) -> bool:
-        """Whether the text is a reference of ours."""
-        return self._desk.is_reference(text)
-
-    def count(self) -> None:
-        """Count one line more."""
-        self._desk.totals.lines += 1
 
     def again(self, known: Known) -> None:
         """Add what a payment added to sums as often as there were others like it."""

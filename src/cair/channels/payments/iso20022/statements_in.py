@@ -4,14 +4,13 @@ from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date
-from typing import Any
 
 from cair.channels.payments import lines
 from cair.channels.payments.amounts import EXACT, UnableToReadAmount, exact_text, read_exact
 from cair.channels.payments.iso20022.elements import Element, Record, keep, put
 from cair.channels.payments.iso20022.reasons import ENTRY_STATUSES, RETURN_CODES
 from cair.channels.payments.iso20022.shapes import Known
-from cair.channels.payments.iso20022.walk import Walker
+from cair.channels.payments.iso20022.walk import AtDesk, Walker
 from cair.channels.payments.lines import Desk
 from cair.channels.payments.settlement import (
     Direction,
@@ -69,11 +68,12 @@ class _Batch:
     comparable: bool = True
 
 
-class Statements:
+class Statements(AtDesk):
     """The elements of camt.053 and camt.054 and the lines they make."""
 
     def __init__(self, walker: Walker, desk: Desk, head: Record, *, inside: str) -> None:
-        self._walker, self._desk, self._head, self._inside = walker, desk, head, inside
+        super().__init__(walker, desk)
+        self._head, self._inside = head, inside
         self._statement: Record = {}
         self._balance: Record = {}
         self._entry: Record = {}
@@ -84,7 +84,6 @@ class Statements:
         self._in_batch = _Batch()
         self._account = _Account()
         self._early: tuple[str, ...] = ()
-        self.effect: Any = None
 
     def elements(self) -> Element:
         """What is looked at in the message."""
@@ -155,19 +154,6 @@ class Statements:
         keep(detail, self._detail, words, many=True, own={"narrative": "narrative"})
 
     # Entries that are alike
-
-    @property
-    def lines(self) -> list[Any]:
-        """Where lines are laid down."""
-        return self._desk.lines
-
-    def is_reference(self, text: bytes) -> bool:
-        """Whether the text is a reference of ours."""
-        return self._desk.is_reference(text)
-
-    def count(self) -> None:
-        """Count one line more."""
-        self._desk.totals.lines += 1
 
     def again(self, known: Known) -> None:
         """Add what an entry added to sums as often as there were others like it."""

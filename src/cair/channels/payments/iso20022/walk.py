@@ -10,6 +10,7 @@ from xml.parsers import expat
 
 from cair.channels.payments.iso20022.elements import BETWEEN, Element
 from cair.channels.payments.iso20022.shapes import LONGEST_TEXT, Known, Shape, learn
+from cair.channels.payments.lines import Desk
 from cair.channels.payments.settlement import StatementRefusal, UnableToReadStatement
 
 CHUNK = 1 << 18
@@ -54,6 +55,28 @@ class Alike(Protocol):
 
     def count(self) -> None:
         """Count one line more."""
+
+
+class AtDesk:
+    """The part of `Alike` that whoever lays lines down at a desk has in common."""
+
+    def __init__(self, walker: "Walker", desk: Desk) -> None:
+        self._walker = walker
+        self._desk = desk
+        self.effect: Any = None
+
+    @property
+    def lines(self) -> list[Any]:
+        """Where lines are laid down."""
+        return self._desk.lines
+
+    def is_reference(self, text: bytes) -> bool:
+        """Whether the text is a reference of ours."""
+        return self._desk.is_reference(text)
+
+    def count(self) -> None:
+        """Count one line more."""
+        self._desk.totals.lines += 1
 
 
 class Walker:
