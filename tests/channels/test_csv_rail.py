@@ -235,9 +235,9 @@ def test_a_file_that_is_not_whole_is_refused_by_name(text: bytes, refusal: State
 def test_wherever_it_is_cut_or_changed_it_is_refused() -> None:
     whole = WHOLE.rstrip()
     for end in range(len(whole)):
-        _refusal(whole[:end])
+        assert _refusal(whole[:end]) in StatementRefusal
     for place in range(len(whole)):
-        _refusal(whole[:place] + bytes([whole[place] ^ 1]) + whole[place + 1 :])
+        assert _refusal(whole[:place] + bytes([whole[place] ^ 1]) + whole[place + 1 :]) in StatementRefusal
 
 
 # Mappings

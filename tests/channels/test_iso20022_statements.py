@@ -1,6 +1,5 @@
 """Answers and statements: what is written reads back; a hostile or broken file is refused by name, in small memory."""
 
-import contextlib
 import io
 import re
 import tracemalloc
@@ -283,8 +282,13 @@ def test_a_damaged_file_is_read_or_refused_and_nothing_else(data: st.DataObject)
     for _ in range(data.draw(st.integers(1, 4))):
         place = data.draw(st.integers(0, len(text) - 1))
         text[place : place + data.draw(st.integers(0, 12))] = data.draw(st.binary(max_size=6))
-    with contextlib.suppress(UnableToReadStatement):
-        _read(bytes(text))
+    try:
+        reading, lines = _read(bytes(text))
+    except UnableToReadStatement as refused:
+        assert refused.refusal in StatementRefusal
+    else:
+        assert reading.totals.lines == len(lines)
+        assert sum(reading.totals.troubles.values()) == sum(line.trouble is not None for line in lines)
 
 
 # Large files

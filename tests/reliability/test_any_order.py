@@ -416,4 +416,7 @@ def test_whatever_happens_in_whatever_order(tmp_path: Path) -> None:
                 phases=[Phase.generate, Phase.shrink] if LONG else [Phase.generate],
             ),
         )
+        assert Money.seen["histories"] > 0
+        assert Money.seen["orders"] >= BEGUN * Money.seen["histories"]
+        assert Money.seen["PAID"] >= Money.seen["histories"]
         sys.stdout.write(f"{dict(Money.seen)}\n")

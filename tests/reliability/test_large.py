@@ -158,7 +158,11 @@ def test_very_many(tmp_path: Path) -> None:
                 sys.stdout.flush()
                 time.sleep(min(30, 2 + left / 50))
         settle_days(tried, dice, begun)
-        tried.judge(settled=True)
+        judged = tried.judge(settled=True)
         tried.counts.update(blowing.counts)
+        assert judged.once == judged.settled == tried.released > 0
+        assert (judged.twice, judged.lost, judged.wrong) == (0, 0, 0)
+        assert tried.counts["killed"] > 0
+        assert wire.requests > sum(wire.broken.values()) > 0
         tried.counts.update({f"line: {kind}": times for kind, times in wire.broken.items()})
         sys.stdout.write(f"{tried.told()}{time.time() - begun:.0f} s, {wire.requests} requests\n")

@@ -68,5 +68,9 @@ def test_the_same_command_again_ends_the_work(tmp_path: Path) -> None:
                 job: (dice.randrange(1, count + 1), kind)
                 for (job, count), kind in zip(moments.items(), kinds, strict=True)
             })  # fmt: skip
-        tried.judge(settled=True)
+        judged = tried.judge(settled=True)
+        assert judged.once == judged.settled == tried.released >= SOME * (1 + ROUNDS)
+        assert (judged.twice, judged.lost, judged.wrong) == (0, 0, 0)
+        assert tried.counts["killed"] > 0
+        assert sum(tried.counts[blow] for blow in Blow if blow != Blow.WORKER) > 0
         sys.stdout.write(tried.told())

@@ -19,6 +19,8 @@ TIMEOUT, LATE = 0.5, 1.0
 """Seconds: how long a worker waits for an answer, and how late a request may arrive."""
 TRUTH = 1.5 * LATE / QUIET.total_seconds()
 """So much of all waiting is true that the quiet period is longer than what is late."""
+DEADLY = ((10, 40), (40, 250))
+"""Moments at which the two workers of a round are killed: the first always passes so many."""
 FORGETFUL = "bank-pelupa"
 
 
@@ -35,10 +37,14 @@ def test_a_line_that_breaks(tmp_path: Path, partner: str) -> None:
             wire.break_(dict.fromkeys(Break, 0.03))
             for fault in dice.sample(FAULTS, 2):
                 tried.bank.fault(fault, partner=partner, share=0.1, times=PEOPLE // 4, seconds=0.5)
-            for _ in range(2):
-                tried.work(tried.calls(partner, truth=TRUTH, deadly=dice.randrange(40, 250)))
+            for bounds in DEADLY:
+                tried.work(tried.calls(partner, truth=TRUTH, deadly=dice.randrange(*bounds)))
             tried.finish(tried.calls(partner, truth=TRUTH))
             tried.bank.office("DELETE", "faults")
-        tried.judge()
+        judged = tried.judge()
+        assert judged.once == tried.released == PEOPLE * ROUNDS
+        assert (judged.twice, judged.lost, judged.wrong) == (0, 0, 0)
+        assert tried.counts["killed"] >= ROUNDS
+        assert wire.requests > sum(wire.broken.values()) > 0
         tried.counts.update(wire.broken)
         sys.stdout.write(tried.told())

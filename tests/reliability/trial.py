@@ -46,6 +46,19 @@ class Ended:
     passed: list[str]
 
 
+@dataclass(frozen=True)
+class Judged:
+    """What the bank's books say of everybody ordered, and what ours say: payments, by what became of them."""
+
+    once: int
+    twice: int
+    lost: int
+    wrong: int
+    """Of another amount, or to somebody who was not ordered."""
+    settled: int
+    """That our books call paid."""
+
+
 class Nursery:
     """Workers, one at a time, each a process of its own."""
 
@@ -168,7 +181,7 @@ class Trial:
             rows = connection.execute("SELECT DISTINCT order_ref, amount_idr FROM payment_order").fetchall()
         return dict(rows)
 
-    def judge(self, *, settled: bool = False) -> None:
+    def judge(self, *, settled: bool = False) -> Judged:
         """Everybody ordered is in the bank's books once, nobody else is; our own books hold and say the same."""
         orders = self.orders()
         verdict = json.loads(self.bank.office("POST", "verdict", {"expected": orders}).text)
@@ -176,10 +189,12 @@ class Trial:
         held = money_holds(self.office.office)
         assert held.holds, (held.told, SEED)
         assert len(orders) == self.released, (len(orders), self.released, SEED)
-        if settled:
-            with self.office.office.database.connect() as connection:
-                sql = "SELECT count(*) FROM payment_outcome WHERE status = 'PAID'"
-                assert connection.execute(sql).fetchone() == (self.released,), SEED
+        with self.office.office.database.connect() as connection:
+            row = connection.execute("SELECT count(*) FROM payment_outcome WHERE status = 'PAID'").fetchone()
+        assert row
+        assert row[0] == self.released or not settled, (row[0], self.released, SEED)
+        wrong = len(verdict["wrong_amount"]) + len(verdict["unexpected"])
+        return Judged(verdict["paid_once"], len(verdict["paid_twice"]), len(verdict["lost"]), wrong, row[0])
 
     def told(self) -> str:
         """One line about all of it."""
