@@ -284,11 +284,10 @@ def test_a_damaged_file_is_read_or_refused_and_nothing_else(data: st.DataObject)
         text[place : place + data.draw(st.integers(0, 12))] = data.draw(st.binary(max_size=6))
     try:
         reading, lines = _read(bytes(text))
-    except UnableToReadStatement as refused:
-        assert refused.refusal in StatementRefusal
-    else:
-        assert reading.totals.lines == len(lines)
-        assert sum(reading.totals.troubles.values()) == sum(line.trouble is not None for line in lines)
+    except UnableToReadStatement:
+        return
+    assert reading.totals.lines == len(lines)
+    assert sum(reading.totals.troubles.values()) == sum(line.trouble is not None for line in lines)
 
 
 # Large files
