@@ -193,8 +193,11 @@ def test_a_file_that_may_not_be_read_is_refused_and_the_others_go_in(tmp_path: P
     for number, file in enumerate((good, bad)):
         file.write_text(f"card_number,survey_no,occurred_at\n999000000000000{number},1,2020-07-01T00:00:00Z\n")
     bad.chmod(0)
-    said = Home(tmp_path / "home", keys).take(bad, good, before=LIKE_ANYBODY)
-    assert said["refused"] == [{"name": bad.name, "reason": "UNREADABLE"}]
+    closed = tmp_path / "inbox"
+    closed.mkdir(mode=0)
+    bad_paths = bad, closed, closed / bad.name, tmp_path / f"surveys.pmo.20200701.{'x' * 300}.csv"
+    said = Home(tmp_path / "home", keys).take(*bad_paths, good, before=LIKE_ANYBODY)
+    assert said["refused"] == [{"name": path.name, "reason": "UNREADABLE"} for path in bad_paths]
     assert [(file["name"], file["accepted"]) for file in said["files"]] == [(good.name, 1)]
 
 

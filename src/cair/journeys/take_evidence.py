@@ -69,15 +69,29 @@ def check_receipt(office: Office, received_at: datetime, *, now: datetime) -> No
 
 
 def files_of(paths: Iterable[Path]) -> list[Path]:
-    """Give the files to take in: of a folder its files by name, in code point order."""
+    """Give the files to take in: of a folder its files by name, in code point order.
+
+    A folder that cannot be opened stands for itself: it is refused as a file would be, and the others still go in.
+    """
     found: list[Path] = []
     for path in paths:
-        if path.is_dir():
-            inside = [file for file in path.iterdir() if not file.is_dir()]
-            found += sorted(inside, key=lambda file: file.name)
-        else:
+        if not _is_folder(path):
             found.append(path)
+            continue
+        try:
+            inside = [file for file in path.iterdir() if not _is_folder(file)]
+        except OSError:
+            inside = [path]
+        found += sorted(inside, key=lambda file: file.name)
     return found
+
+
+def _is_folder(path: Path) -> bool:
+    """Look whether a path leads to a folder; one that leads nowhere or cannot be followed does not."""
+    try:
+        return path.is_dir()
+    except OSError:
+        return False
 
 
 def take_files(
@@ -186,6 +200,8 @@ class _Reading:
         name = path.name.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
         kept = None
         try:
+            if _is_folder(path):
+                raise UnableToTakeFile(Refusal.UNREADABLE, "the folder cannot be opened")
             parts = read_name(name)
             before = _stamp(path)
             kept = keep_file(self.office.home, self.office.vault, path)
