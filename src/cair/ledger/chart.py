@@ -65,20 +65,15 @@ def platform(line: str, name: str) -> Account:
     return Account(f"Liabilities:Platforms:{_part(line)}:{_part(name)}", is_personal=True)
 
 
-def given_back(line: str, purpose: Purpose) -> Account:
-    """Give the account of money that fell back to the state treasury account, per participant it was meant for."""
-    return Account(f"Equity:State-treasury:{_part(line)}:{purpose}", is_personal=True)
-
-
 def given_back_training(line: str) -> Account:
-    """Give the account of training money that fell back to the state treasury account."""
-    return given_back(line, Purpose.TRAINING)
+    """Give the account of training money that fell back to the state treasury account, per participant it was meant for."""
+    return Account(f"Equity:State-treasury:{_part(line)}:{Purpose.TRAINING}", is_personal=True)
 
 
 def is_of_training(account: str) -> bool:
     """Whether training money of participants is held on an account of this name."""
     kind = account.split(":")
-    return kind[1] in ("Training", "Platforms") or (kind[1] == "State-treasury" and kind[-1] == Purpose.TRAINING)
+    return kind[1] in ("Training", "Platforms", "State-treasury")
 
 
 def _part(name: str) -> str:
@@ -104,7 +99,7 @@ def account_named(name: str) -> Account:
             return Account(name, is_capped=True)
         case "Liabilities", "Training", 1 if last.endswith((":Balance", ":Reserved")):
             return Account(name, is_personal=True)
-        case "Equity", "State-treasury", 1 if last.rpartition(":")[2] in set(Purpose):
+        case "Equity", "State-treasury", 1 if last.endswith(f":{Purpose.TRAINING}"):
             return Account(name, is_personal=True)
         case ("Liabilities", "Incentives", 0) | ("Liabilities", "Platforms", 1):
             return Account(name, is_personal=True)

@@ -32,7 +32,6 @@ class Code(StrEnum):
     RELEASE_INCENTIVE = "release_incentive"
     PAY_INCENTIVE = "pay_incentive"
     RETURN_INCENTIVE = "return_incentive"
-    FORFEIT_INCENTIVE = "forfeit_incentive"
     GRANT_TRAINING = "grant_training"
     WITHDRAW_TRAINING = "withdraw_training"
     RESERVE_PURCHASE = "reserve_purchase"
@@ -273,17 +272,6 @@ def return_incentives(orders: pa.Table) -> Transfers:
         to_credit=_per_line(orders["line"], chart.payable),
         cards=orders["card_number"].to_numpy(),
         amounts=orders["amount_idr"].to_numpy(),
-    )
-
-
-def forfeit_incentives(event: str, line: str, cards: pa.Array, amounts: Any) -> Transfers:
-    """Let payable money of some people of a line fall back to the state treasury account."""
-    return batch(
-        event,
-        Code.FORFEIT_INCENTIVE,
-        debit=Side(chart.payable(line).name, cards),
-        credit=Side(chart.given_back(line, Purpose.INCENTIVES).name, cards),
-        amounts=amounts,
     )
 
 

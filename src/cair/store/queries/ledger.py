@@ -81,7 +81,7 @@ def totals(database: Database, as_of: date) -> dict[str, dict[str, int]]:
 
 
 def totals_of(accounts: Iterable[Balance]) -> dict[str, dict[str, int]]:
-    """Give for each rulebook with money: appropriated, available, payable, in_flight, paid, returned, forfeited,
+    """Give for each rulebook with money: appropriated, available, payable, in_flight, paid, returned,
 
     and of the training money granted_balance, reserved, earned_by_platforms, given_back, available_training.
     `payable` includes what is in flight; `paid` includes what came back (`returned`). Whole rupiah.
@@ -102,12 +102,11 @@ def _totals_of(line: str, by_name: dict[str, Balance]) -> dict[str, int]:
         "in_flight": -of(chart.paid(line)).pending_idr,
         "paid": -of(chart.paid(line)).balance_idr,
         "returned": of(chart.returned(line)).balance_idr,
-        "forfeited": -of(chart.given_back(line, Purpose.INCENTIVES)).balance_idr,
         "available_training": -of(chart.available(line, Purpose.TRAINING)).balance_idr,
         "granted_balance": -of(chart.balance(line)).balance_idr,
         "reserved": -of(chart.reserved(line)).balance_idr,
         "earned_by_platforms": -sum(each.balance_idr for name, each in by_name.items() if name.startswith(platforms)),
-        "given_back": -of(chart.given_back(line, Purpose.TRAINING)).balance_idr,
+        "given_back": -of(chart.given_back_training(line)).balance_idr,
     }
 
 
