@@ -8,7 +8,6 @@ from hypothesis import strategies as st
 
 from cair.ledger import chart
 from cair.ledger.audit import START, canonical, first_broken, link
-from cair.ledger.chart import Purpose
 from cair.ledger.training import HOLDINGS, holdings, move_training
 from cair.ledger.transfers import Transfers, faults
 
@@ -97,7 +96,7 @@ def test_a_training_from_grant_to_platform_and_the_rest_to_the_state() -> None:
     ]
     assert {account: held for (account, _), held in book.items() if held} == {
         chart.platform(line, PLATFORMS[0]).name: 400_000,
-        chart.given_back(line, Purpose.TRAINING).name: 600_000,
+        chart.given_back_training(line).name: 600_000,
     }
 
 
