@@ -256,8 +256,13 @@ def test_money_comes_with_its_section_and_is_not_for_the_public(tmp_path):
         {"day": "2020-07-01", "partner": "bank-a", "released_idr": 1_200_000, "in_flight_idr": 0, "paid_idr": 600_000,
          "returned_idr": 600_000}
     ]  # fmt: skip
-    facts = facts_of([Group(2, "paid")], money=money)
-    assert "1,200,000" in write_report(facts, tmp_path / "money.html").read_text("utf-8")
+    books = {"normal-2023": {"paid": 600_000, "reserved": 345_678}, "semi-bansos-2020": {"reserved": 1}}
+    facts = facts_of([Group(2, "paid")], money=money, books=books)
+    text = write_report(facts, tmp_path / "money.html").read_text("utf-8")
+    assert "1,200,000" in text
+    rows = {row[0]: row[1:] for row in Page(text).table("en", "The books: incentives and training money (rupiah)").rows}
+    assert rows["training: reserved for purchases"] == ["345,678", "1", "345,679"]
+    assert rows["incentives: paid"] == ["600,000", "0", "600,000"]
     assert "1,200,000" not in write_report(facts, tmp_path / "public.html", public=True).read_text("utf-8")
 
 

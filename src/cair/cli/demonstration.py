@@ -3,10 +3,11 @@
 import os
 import sys
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import date, datetime
-from typing import Literal
+from typing import Any, Literal
 
 from cair.cli.terminal import console, office, progress, say
 from cair.journeys import demonstrate, demonstrate_money
@@ -18,6 +19,7 @@ _TOLD = {
     "files": {"en": "partners' files made", "id": "berkas mitra dibuat"},
     "intake": {"en": "taken in", "id": "diterima"},
     "decided": {"en": "everyone decided, figures counted", "id": "semua diputuskan, angka dihitung"},
+    "training": {"en": "training money booked, person by person", "id": "dana pelatihan dibukukan, orang per orang"},
     "release": {"en": "what is due released, twice approved", "id": "yang siap bayar dilepas, dua persetujuan"},
     "paid": {"en": "paid through the bank sandbox, settled", "id": "dibayar lewat bank contoh, dicocokkan"},
     "report": {"en": "report written", "id": "laporan ditulis"},
@@ -47,19 +49,29 @@ def run_demo(
         with _part("intake", lang, seconds) as told:
             taken = demonstrate.take_plan(opened, plan, now=clock(), announce=told)
         with _part("decided", lang, seconds) as told:
-            run, tables = demonstrate.decide(opened, as_of, announce=told)
+            decided = demonstrate.decide(opened, as_of, announce=told)
+        with _part("training", lang, seconds) as told:
+            staff = demonstrate_money.give_budget(opened, as_of, people=people)
+            demonstrate_money.book_balances(opened, decided.training, as_of, staff=staff, announce=told)
         with _part("release", lang, seconds) as told:
-            money = demonstrate_money.release_due(opened, as_of, people=people, announce=told)
+            money = demonstrate_money.release_due(opened, as_of, staff=staff, announce=told)
         with _part("paid", lang, seconds) as told:
             demonstrate_money.pay_all(opened, money, as_of, announce=told)
         with _part("report", lang, seconds):
             report = demonstrate.write_page(
-                opened, tables, taken, as_of=as_of, people=people, seed=seed, money=money.by_day
+                opened,
+                decided.tables,
+                taken,
+                as_of=as_of,
+                people=people,
+                seed=seed,
+                money=money.by_day,
+                books=money.totals,
             )
         home = opened.home
     lines = sum(sum(file.counts.values()) for file in taken.files)
     if not quiet:
-        _show(tables, lang)
+        _show(decided.tables, lang)
         _show_money(money.document(), lang)
         sys.stdout.write(_closing(lang).format(files=len(taken.files), lines=lines, refused=len(taken.refused)))
         sys.stdout.write(f"\n{report}\n")
@@ -70,10 +82,10 @@ def run_demo(
         "files": len(taken.files),
         "lines": lines,
         "refused": [{"name": name, "reason": str(reason)} for name, reason, _ in taken.refused],
-        "decided": run.people,
+        "decided": decided.run.people,
         "seconds": seconds,
         "money": money.document(),
-        "funnel": tables["funnel"],
+        "funnel": decided.tables["funnel"],
     }
 
 
@@ -83,12 +95,19 @@ def _show(tables: dict[str, list[dict[str, object]]], lang: Language) -> None:
     render_funnel(tables["funnel"], lang=lang, console=console())
 
 
-def _show_money(document: dict[str, object], lang: Language) -> None:
+def _show_money(document: dict[str, Any], lang: Language) -> None:
+    sums: Counter[str] = Counter()
+    for line in document["totals"].values():
+        sums.update(line)
     told = {
-        "en": "\nMoney: {released:,} released (Rp{released_idr:,}), {by_call:,} by calls, {by_file:,} by files; {told}.\n",
-        "id": "\nUang: {released:,} dilepas (Rp{released_idr:,}), {by_call:,} per panggilan, {by_file:,} per berkas; {told}.\n",
+        "en": "\nMoney: {released:,} released (Rp{released_idr:,}), {by_call:,} by calls, {by_file:,} by files; {told}.\n"
+        "The books: incentives Rp{paid:,} paid, Rp{returned:,} of them came back; training Rp{granted_balance:,} on "
+        "balances, Rp{reserved:,} reserved, Rp{earned_by_platforms:,} earned by platforms.\n",
+        "id": "\nUang: {released:,} dilepas (Rp{released_idr:,}), {by_call:,} per panggilan, {by_file:,} per berkas; {told}.\n"
+        "Buku besar: insentif Rp{paid:,} dibayar, Rp{returned:,} di antaranya kembali; pelatihan Rp{granted_balance:,} "
+        "pada saldo, Rp{reserved:,} dicadangkan, Rp{earned_by_platforms:,} hak platform.\n",
     }
-    sys.stdout.write(told[lang].format(**document))
+    sys.stdout.write(told[lang].format(**{**document, **sums}))
 
 
 def _closing(lang: Language) -> str:

@@ -19,6 +19,7 @@ from cair.store.configuration import Configuration
 from cair.store.deciding_runs import Look
 from cair.store.office import Office
 from cair.store.queries.intake import intake_so_far
+from cair.store.queries.training_money import STEPS, Held, held_of
 from cair.store.records.decisions import RunRecord
 
 Announce = Callable[[str, int, int], None]
@@ -101,23 +102,32 @@ def end_of(day: date) -> datetime:
     return datetime.combine(day + timedelta(days=1), time(), JAKARTA) - timedelta(microseconds=1)
 
 
-def decide(
-    office: Office, as_of: datetime, *, announce: Announce
-) -> tuple[RunRecord, dict[str, list[dict[str, object]]]]:
-    """Decide everybody as of the last day, and store it; give the run, and the rows behind the figures."""
+@dataclass(frozen=True)
+class Decided:
+    """A run, the rows behind the figures, and what the evidence says of everybody's training money."""
+
+    run: RunRecord
+    tables: dict[str, list[dict[str, object]]]
+    training: Held
+
+
+def decide(office: Office, as_of: datetime, *, announce: Announce) -> Decided:
+    """Decide everybody as of the last day, and store it."""
     names = ("figures", "reach_figures", "unpaid", "waits", "broken_by")
     tables: dict[str, list[dict[str, object]]] = {}
+    held: list[Held] = []
 
     def read(answer: Answers) -> None:
         tables.update({name: answer.rows(f"FROM given_{name}") for name in names})
         tables["funnel"] = answer.rows(answer.funnel_select())
+        held.append(held_of(answer.engine))
 
-    run = reconcile_now(office, as_of, full=True, announce=announce, look=Look(names, read))
-    return run, tables
+    run = reconcile_now(office, as_of, full=True, announce=announce, look=Look((*names, *STEPS), read))
+    return Decided(run, tables, held[0])
 
 
 def write_page(office: Office, tables: dict[str, list[dict[str, object]]], taken: Intake, **about: Any) -> Path:
-    """Write the report; `about`: as_of, people, seed, money."""
+    """Write the report; `about`: as_of, people, seed, money, books."""
     from cair.channels.report import ReportFacts, write_report
 
     facts = ReportFacts(
@@ -132,6 +142,7 @@ def write_page(office: Office, tables: dict[str, list[dict[str, object]]], taken
         refused=[{"name": name, "reason": str(reason)} for name, reason, _ in taken.refused],
         unpaid=_summed(tables["unpaid"], "count"),
         money=about.get("money"),
+        books=about.get("books"),
     )
     return write_report(facts, office.home / REPORT)
 

@@ -21,6 +21,7 @@ from cair.channels.payments.iso20022.payments_in import Asked
 from cair.channels.payments.iso20022.payments_out import Debtor
 from cair.channels.payments.snap.client import SnapRail
 from cair.channels.payments.snap.profile import read_profile
+from cair.journeys.book_training import book_held
 from cair.journeys.pay_by_call import Worker
 from cair.journeys.pay_by_file import SentFile, files_to_send, iso20022_rail
 from cair.journeys.release_incentives import approve_release, give_money, plan_release, run_release
@@ -36,6 +37,7 @@ from cair.store.payees import participants, with_payees
 from cair.store.queries.ledger import totals
 from cair.store.queries.money_by_day import first_orders, money_by_day
 from cair.store.queries.releases import Release
+from cair.store.queries.training_money import Held
 from cair.store.records.releases import Wishes
 from cair.store.records.staff import Actor
 
@@ -80,24 +82,42 @@ class Shown:
         }
 
 
-def release_due(office: Office, as_of: datetime, *, people: int, announce: Announce) -> Shown:
-    """Release everything that is due: planned by one officer, approved by two others, run."""
+@dataclass(frozen=True)
+class Staff:
+    """Who acts in a demonstration."""
+
+    officer: Actor
+    checker: Actor
+    director: Actor
+
+
+def give_budget(office: Office, as_of: datetime, *, people: int) -> Staff:
+    """Add the staff, and appropriate incentives and training balances for everybody."""
     now = as_of + _RELEASED_AFTER
-    officer, checker, director = _staff(office, now)
-    for book in rulebooks():
-        give_money(office, document=f"DEMO-{book.name}", line=book.name, purpose=Purpose.INCENTIVES,
-                   amount_idr=people * book.tranche_1_idr, by=director, now=now)  # fmt: skip
-    planned = plan_release(office, Wishes(as_of, seed=1, sample=30), by=officer, now=now, announce=announce)
-    for by in (checker, director)[: planned.stages]:
-        approve_release(office, planned.number, planned.list_hash, by=by, now=now)
-    ran, _ = run_release(office, planned.number, by=officer, now=now)
-    return Shown(ran)
-
-
-def _staff(office: Office, now: datetime) -> list[Actor]:
     roles = {"Ani": {Role.OFFICER}, "Budi": {Role.CHECKER}, "Citra": {Role.DIRECTOR, Role.APPROVER}}
     secrets = {name: add_member(office, name, frozenset(held), now=now) for name, held in roles.items()}
-    return [who_acts(office, name, secret) for name, secret in secrets.items()]
+    staff = Staff(*(who_acts(office, name, secret) for name, secret in secrets.items()))
+    for book in rulebooks():
+        each = {Purpose.INCENTIVES: book.tranche_1_idr, Purpose.TRAINING: book.training_balance_idr}
+        for purpose, amount in each.items():
+            give_money(office, document=f"DEMO-{book.name}", line=book.name, purpose=purpose,
+                       amount_idr=people * amount, by=staff.director, now=now)  # fmt: skip
+    return staff
+
+
+def book_balances(office: Office, held: Held, as_of: datetime, *, staff: Staff, announce: Announce) -> None:
+    """Book everybody's training money as the evidence was found to have it when they were decided."""
+    book_held(office, held, by=staff.officer, now=as_of + _RELEASED_AFTER, announce=announce)
+
+
+def release_due(office: Office, as_of: datetime, *, staff: Staff, announce: Announce) -> Shown:
+    """Release everything that is due: planned by one officer, approved by two others, run."""
+    now = as_of + _RELEASED_AFTER
+    planned = plan_release(office, Wishes(as_of, seed=1, sample=30), by=staff.officer, now=now, announce=announce)
+    for by in (staff.checker, staff.director)[: planned.stages]:
+        approve_release(office, planned.number, planned.list_hash, by=by, now=now)
+    ran, _ = run_release(office, planned.number, by=staff.officer, now=now)
+    return Shown(ran)
 
 
 def pay_all(office: Office, shown: Shown, as_of: datetime, *, announce: Announce) -> None:

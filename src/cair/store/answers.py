@@ -29,6 +29,8 @@ _TAKEN = {
     "waits": ("waits", "SELECT days, state, whose_move, count FROM waits"),
     "unpaid": ("unpaid", "SELECT reason, whose_move, partner, timing, count FROM unpaid"),
     "broken_by": ("broken_by", "SELECT partner, whose_move, kind, count, overdue FROM broken_by"),
+    "training_grants": ("training_grants", "FROM training_grants"),
+    "training_sales": ("training_sales", "FROM training_sales"),
 }
 """What is taken of each part of everybody: the step it needs and the SELECT."""
 _ONCE = {
@@ -95,7 +97,8 @@ class Answers:
 def answers(office: Office, as_of: int, *tables: str, announce: Announce) -> Iterator[Answers]:
     """Decide everybody as of an instant (microseconds UTC) and give the tables asked for as `given_<table>`.
 
-    Tables: decisions, breaks, figures, reach_figures, revocable, unpaid, waits, broken_by.
+    Tables: decisions, breaks, figures, reach_figures, revocable, unpaid, waits, broken_by, training_grants,
+    training_sales.
 
     :raises cair.store.database.UnableToUseDatabase: the database refused.
     """

@@ -21,7 +21,7 @@ class ReportFacts:
     `unpaid`: unpaid finishers once more, crossed: reason (`DUE` for those due), whose_move, partner, timing (`in_time`,
     `overdue`), count. Without it the page cannot say which of the finishers that are *not* payable are overdue.
     `money`: day, partner, released_idr, in_flight_idr, paid_idr, returned_idr, and people paid (`count`); None leaves
-    the section out.
+    the section out. `books`: by rulebook what the ledger comes to, whole rupiah by the names of `BOOKS`.
     """
 
     as_of: datetime
@@ -35,3 +35,4 @@ class ReportFacts:
     refused: list[dict[str, Any]]
     unpaid: list[dict[str, Any]] | None = None
     money: list[dict[str, Any]] | None = None
+    books: dict[str, dict[str, int]] | None = None

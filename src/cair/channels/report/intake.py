@@ -69,7 +69,35 @@ def money(view: View) -> Markup:
         view,
         "money",
         table(say("money_table"), heads, lines, [[view.words.screen("total"), tag("td"), *_amounts(view, rows)]]),
+        _books(view) if view.facts.books else None,
     )
+
+
+BOOKS = (
+    "appropriated",
+    "available",
+    "payable",
+    "in_flight",
+    "paid",
+    "returned",
+    "available_training",
+    "granted_balance",
+    "reserved",
+    "earned_by_platforms",
+    "given_back",
+)
+
+
+def _books(view: View) -> Markup:
+    """What the ledger comes to, incentives and training money, by rulebook and in all."""
+    say, books = view.words.text, view.facts.books or {}
+    lines: list[list[Content]] = []
+    for name in BOOKS:
+        amounts = [book.get(name, 0) for book in books.values()]
+        cells = [tag("td", view.words.number(amount), class_="n") for amount in (*amounts, sum(amounts))]
+        lines.append([say(f"book_{name}"), *cells])
+    heads = [say("book"), *[view.words.word("rulebook", line) for line in books], view.words.screen("total")]
+    return table(say("books_table"), heads, lines)
 
 
 def _amounts(view: View, rows: list[dict[str, int]]) -> list[Markup]:

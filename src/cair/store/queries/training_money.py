@@ -18,7 +18,8 @@ PEOPLE_AT_ONCE = 50_000
 """People whose money is booked in one transaction."""
 LAST_CARD = 10**16 - 1
 
-_STEPS = ("training_grants", "training_sales")
+STEPS = ("training_grants", "training_sales")
+"""What is taken of each part of everybody."""
 _PEOPLE = pa.schema(
     [
         ("card_number", pa.int64()),
@@ -36,6 +37,17 @@ _PURCHASES = pa.schema(
         ("settled_idr", pa.int64()),
     ]
 )
+
+
+@dataclass(frozen=True)
+class Held:
+    """What everybody should hold as of an instant, in memory: about 100 bytes a person.
+
+    People and purchases are in the form of `cair.ledger.training.holdings`.
+    """
+
+    people: pa.Table
+    purchases: pa.Table
 
 
 @dataclass(frozen=True)
@@ -77,16 +89,36 @@ def training_money(office: Office, as_of: int, *, announce: Announce) -> Iterato
     with session(office.home) as engine:
         segments = Segments(office.home)
         segments.bring_up_to_date(office.database, engine, announce)
-        with decided_on_segments(engine, segments, as_of, *_STEPS, announce=announce, spared=ANSWERS_ONLY) as turns:
+        with decided_on_segments(engine, segments, as_of, *STEPS, announce=announce, spared=ANSWERS_ONLY) as turns:
             for place, _ in enumerate(turns):
-                for step in _STEPS:
+                for step in STEPS:
                     begin = f"CREATE TEMP TABLE given_{step} AS" if place == 0 else f"INSERT INTO given_{step}"
                     engine.execute(f"{begin} FROM {step}")
-        for step in _STEPS:
-            engine.execute(f"CREATE OR REPLACE TEMP VIEW {step} AS FROM given_{step}")
-        # The engine adds whole numbers up in 128 bits.
-        engine.execute(f"CREATE TEMP TABLE people_held AS SELECT * REPLACE (given_back_idr::BIGINT AS given_back_idr) "
-                       f"FROM ({compiled('training/people')})")  # fmt: skip
-        engine.execute("CREATE TEMP TABLE purchases_held AS SELECT * REPLACE (bought_idr::BIGINT AS bought_idr, "
-                       f"settled_idr::BIGINT AS settled_idr) FROM ({compiled('training/purchases')})")  # fmt: skip
+        _add_up(engine)
         yield Wanted(engine)
+
+
+def held_of(engine: duckdb.DuckDBPyConnection) -> Held:
+    """Give what everybody should hold, in a session in which `STEPS` were taken of all parts as `given_<step>`."""
+    _add_up(engine)
+    return Held(*Wanted(engine).part(0, LAST_CARD))
+
+
+@contextmanager
+def wanted_of(office: Office, held: Held) -> Iterator[Wanted]:
+    """Give what everybody should hold by ranges, as it was found before."""
+    with session(office.home, threads=1) as engine:
+        engine.register("people_held", held.people)
+        engine.register("purchases_held", held.purchases)
+        yield Wanted(engine)
+
+
+def _add_up(engine: duckdb.DuckDBPyConnection) -> None:
+    """Add up what people and purchases come to, from `given_<step>`."""
+    for step in STEPS:
+        engine.execute(f"CREATE OR REPLACE TEMP VIEW {step} AS FROM given_{step}")
+    # The engine adds whole numbers up in 128 bits.
+    engine.execute(f"CREATE TEMP TABLE people_held AS SELECT * REPLACE (given_back_idr::BIGINT AS given_back_idr) "
+                   f"FROM ({compiled('training/people')})")  # fmt: skip
+    engine.execute("CREATE TEMP TABLE purchases_held AS SELECT * REPLACE (bought_idr::BIGINT AS bought_idr, "
+                   f"settled_idr::BIGINT AS settled_idr) FROM ({compiled('training/purchases')})")  # fmt: skip
