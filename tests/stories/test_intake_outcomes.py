@@ -8,6 +8,7 @@ from random import Random
 
 import pytest
 
+from cair.journeys.export_rows import export_rows
 from cair.journeys.take_evidence import take_files
 from cair.store.configuration import Configuration
 from cair.store.office import Office, open_office
@@ -82,3 +83,23 @@ def test_outcomes_are_those_of_a_loop_over_the_lines(office: Office, tmp_path: P
                 ).fetchall()
             said = {place: outcome for place, outcome in enumerate(told, 1) if outcome != "duplicate"}
             assert dict(kept) == said
+
+
+def test_the_key_of_a_conflict_is_written_as_the_exports_write(office: Office, tmp_path: Path) -> None:
+    file, told = tmp_path / "accounts.bank.20200701.csv", tmp_path / "conflicts.csv"
+    instants = (
+        "2020-07-01T10:00:00+07:00",
+        "2020-07-01T03:00:00Z",
+        "2020-07-01T03:00:00.5Z",
+        "2020-07-01T03:00:00.50Z",
+    )
+    rows = (f"0012340000000012,A-1,{kyc},LINKED,{at}\n" for kyc, at in zip(("full", "none") * 2, instants, strict=True))
+    file.write_text("card_number,account_ref,kyc,status,checked_at\n" + "".join(rows))
+    now = datetime.now(UTC)
+    take_files(office, [file], received_at=RECEIVED, now=now, progress=quiet)
+    assert export_rows(office, "conflicts", told, as_of=now, announce=quiet) == 2
+    key = "card_number=0012340000000012; account_ref=****; checked_at=2020-07-01T03:00:00"
+    assert told.read_text().splitlines()[1:] == [
+        f"{file.name},2,accounts,bank,{key}Z,1",
+        f"{file.name},4,accounts,bank,{key}.500000Z,1",
+    ]

@@ -8,7 +8,7 @@ import pyarrow as pa
 
 from cair.kernel.identity import show_raw
 from cair.programme.sentences import remedy
-from cair.rules.tables import FEEDS, Feed
+from cair.rules.tables import FEEDS, Column, Feed, Kind
 from cair.store.database import without_values
 from cair.store.engine import session
 from cair.store.exports import write_rows
@@ -100,11 +100,19 @@ def _record_unmasked(office: Office) -> None:
 
 def _key_text(feed: Feed) -> str:
     """Write the SQL for the key of a report as text: `column=value`, personal values masked."""
-    parts = [
-        f"'{column.name}=****'" if column.secret else f"'{column.name}=' || \"{stored_name(column)}\"::text"
-        for column in feed.key
-    ]
-    return " || '; ' || ".join(parts)
+    return " || '; ' || ".join(f"'{column.name}=' || {_key_value(column)}" for column in feed.key)
+
+
+def _key_value(column: Column) -> str:
+    if column.secret:
+        return "'****'"
+    stored = f'"{stored_name(column)}"'
+    if column.kind is Kind.INSTANT:
+        parted = f"""to_char({stored} AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"')"""
+        return f"replace({parted}, '.000000Z', 'Z')"
+    if column.kind is Kind.CARD:
+        return f"lpad({stored}::text, 16, '0')"
+    return f"{stored}::text"
 
 
 def write_conflicts(office: Office, path: Path, *, until: datetime) -> int:
