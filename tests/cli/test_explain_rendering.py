@@ -60,6 +60,7 @@ def story(**changes):
                 "checked_at": OPENED,
                 "is_own": True,
                 "linked": True,
+                "check": {"verdict": "REFUSED", "sentence": "bank was asked [bold]about it[/bold]."},
             },
             {"partner": "dompet", "kyc": "none", "status": "FROZEN", "checked_at": OPENED, "is_own": None},
         ],
@@ -84,6 +85,7 @@ def test_the_sentence_comes_first_and_every_missing_side_is_named():
     assert any("no. C-77" in line for line in lines)
     assert any("kehadiran 1, 2" in line for line in lines)
     assert any("terlambat 20 hari" in line for line in lines)
+    assert any("✗ bank was asked [bold]about it[/bold]." in line for line in lines)
 
 
 def test_only_the_first_failing_check_blocks():

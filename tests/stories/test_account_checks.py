@@ -13,6 +13,7 @@ from cair.channels.payments.rail import AccountAnswer
 from cair.channels.payments.snap.client import SnapRail
 from cair.channels.payments.snap.profile import read_profile
 from cair.journeys.check_accounts import USELESS, AccountWorker, accounts_to_look_at, judge
+from cair.journeys.explain import Language, explain_person
 from cair.kernel.identity import Secret
 from cair.kernel.remedies import BankReason
 from cair.rules.names import NameVerdict
@@ -90,6 +91,42 @@ def test_every_linked_account_is_asked_about_once(office: Programme, bank: Bank,
     assert (listed["count"], len(listed["accounts"])) == (3, 2)
     assert not list(bank.ledger.entries(PARTNER)), "nobody was paid"
     assert counted(office)["DUE"] == PEOPLE - 1, "an inquiry decides nothing; another's NIK at the partner does"
+
+
+def test_explain_tells_what_the_partner_said_until_it_reports_the_account_anew(
+    office: Programme, bank: Bank, tmp_path: Path
+) -> None:
+    def told(person: int, lang: Language = "en") -> dict[str, object] | None:
+        story = explain_person(office.office, card(person), office.now, lang=lang)
+        accounts = story["accounts"]
+        assert isinstance(accounts, list)
+        assert all("account_ref" not in row for row in accounts)
+        return accounts[-1]["check"]  # type: ignore[no-any-return]
+
+    bank.ledger.register([(PARTNER, "", account(0), "", "closed"), (PARTNER, "", account(1), "SITI LAIN", "active")])
+    before = office.now
+    assert told(0) is None, "nobody has asked"
+    office.pass_(days=1)
+    bank.set_clock(office.now)
+    ask(office, bank, tmp_path / "bank")
+    refused = told(0)
+    assert refused
+    assert (refused["verdict"], refused["reason"]) == ("REFUSED", "ACCOUNT_CLOSED")
+    assert "nobody can be paid there: your account or e-wallet is closed; please link another" in str(
+        refused["sentence"]
+    )
+    assert "SITI" not in str(told(1))
+    assert "rekening atau dompet elektronik Anda sudah ditutup" in str((told(0, "id") or {})["sentence"])
+    accepted = told(5)
+    assert accepted
+    assert (accepted["verdict"], accepted["reason"]) == ("ACCEPTED", None)
+    then = explain_person(office.office, card(0), before, lang="en")
+    assert then["accounts"][-1]["check"] is None, "as of then nobody had asked"  # type: ignore[index]
+    office.pass_(days=1)
+    office.link(0, PARTNER)
+    office.link(5, PARTNER)
+    assert told(0) is None, "the partner has reported it anew"
+    assert told(5) == accepted, "what was accepted stays accepted"
 
 
 def test_what_was_refused_is_asked_about_again_after_a_newer_report(

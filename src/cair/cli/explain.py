@@ -193,6 +193,11 @@ def _accounts(story: Mapping[str, Any], lang: Language) -> Iterable[object]:
             Text(_moment(row.get("checked_at"), lang)),
         )
     yield table
+    for row in rows:
+        check = row.get("check")
+        if check:
+            text = _marked(passes=check["verdict"] == "ACCEPTED", text=one_line(check["sentence"]))
+            yield Padding(text, (0, 0, 0, 1))
 
 
 def _holds(story: Mapping[str, Any], lang: Language) -> Iterable[object]:

@@ -10,7 +10,7 @@ from cair.kernel.days import instant_of
 from cair.kernel.reasons import Reason
 from cair.kernel.states import Step
 from cair.programme.reader import default_rulebook, rulebooks
-from cair.programme.sentences import break_sentence, explain_sentence, remedy
+from cair.programme.sentences import account_check_sentence, break_sentence, explain_sentence, remedy
 from cair.store.office import Office
 from cair.store.stories import Rows, Storyteller, storyteller
 
@@ -58,12 +58,20 @@ def tell(teller: Storyteller, card_number: str, as_of: datetime, *, lang: Langua
         "training": _training(rows),
         "checks": _checks(person),
         "breaks": [{**row, "sentence": break_sentence(row, lang=lang, as_of_us=moment)} for row in rows["breaks"]],
-        "accounts": rows["accounts"],
+        "accounts": [_account(row, lang) for row in rows["accounts"]],
         "holds": rows["holds"],
         "purchases": rows["purchases"],
         "payments": rows["payments"],
         "reach": _reach(rows, lang),
     }
+
+
+def _account(row: dict[str, object], lang: Language) -> dict[str, object]:
+    """An account with what its partner said of it when it was asked, in a sentence too."""
+    check = row["check"]
+    if isinstance(check, dict):
+        check["sentence"] = account_check_sentence(check, partner=str(row["partner"]), lang=lang)
+    return row
 
 
 def _text(value: object) -> str | None:

@@ -82,6 +82,7 @@ def _missing(content: Mapping[str, Any]) -> Iterable[str]:
         (("states",), (state for state in State if state not in (State.WAITING, State.CLOSED))),
         (("breaks",), BreakKind),
         (("bank",), BankReason),
+        (("account_check",), ("ACCEPTED", "LOOK", "REFUSED")),
         (("remedies", "refusal"), Refusal),
         (("remedies", "reject"), RejectCode),
         (("remedies", "reach"), ReachClass),
@@ -193,6 +194,16 @@ def break_sentence(row: Mapping[str, object], *, lang: Language, as_of_us: int |
     today = None if as_of_us is None else jakarta_day(as_of_us)
     fillings = _fillings(row, lang=lang, today=today) | wording(lang)["breaks"][str(row["kind"])]
     return _sentence(wording(lang)["break"], fillings | {"code": one_line(row.get("redeem_code"))})
+
+
+def account_check_sentence(check: Mapping[str, object], *, partner: str, lang: Language) -> str:
+    """Say what a payment partner answered about an account when it was asked, and what to do: verdict, reason, asked_at."""
+    asked = instant_of_value(check.get("asked_at"))
+    day = "" if asked is None else day_in_words(jakarta_day(asked), lang=lang)
+    told = _failure(str(check.get("reason")), {"wait": wording(lang)["wait"]["waiting"]}, lang=lang)
+    return _sentence(
+        wording(lang)["account_check"][str(check["verdict"])], told | {"partner": one_line(partner), "day": day}
+    )
 
 
 def _fillings(row: Mapping[str, object], *, lang: Language, today: int | None) -> dict[str, str]:

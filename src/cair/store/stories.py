@@ -13,7 +13,7 @@ from cair.store.database import without_values
 from cair.store.engine import session
 from cair.store.few import FewPeople, few_people
 from cair.store.office import Office
-from cair.store.queries.payment_story import payments_of, stand_where_paid
+from cair.store.queries.payment_story import payments_of, stand_where_paid, tell_checks
 
 Rows = list[dict[str, Any]]
 HOLD_OUT_PERCENT = 5
@@ -95,7 +95,7 @@ _READINGS = {
     "accounts": _Reading(
         "accounts_now a JOIN appointments_now p ON p.card_number = a.card_number "
         "JOIN decisions d ON d.card_number = a.card_number",
-        "a.partner, a.kyc, a.status, a.checked_at, a.holder_nik = p.nik AS is_own, "
+        "a.partner, a.account_ref, a.kyc, a.status, a.checked_at, a.holder_nik = p.nik AS is_own, "
         "a.fingerprint = d.account_fingerprint AS linked",
         "WHERE a.card_number = ? ORDER BY a.checked_at, a.partner, a.taken_in",
     ),
@@ -134,6 +134,7 @@ class Storyteller:
             training["course_title"] = self._title(training["course_code"])
         for account in rows["accounts"]:
             account["linked"] = bool(account["linked"])  # nobody's, where no account is linked
+        tell_checks(self._connection, rows["accounts"], card_number=card_number, as_of=as_of)
         for decision in rows["decision"]:
             stand_where_paid(decision, rows["payments"], rows["accounts"])
         for purchase in rows["purchases"]:

@@ -1,12 +1,14 @@
 """What one participant's payments are, as of an instant: every attempt with its days, and where each benefit stands."""
 
 from typing import Any
+from uuid import UUID
 
 import psycopg
 
 from cair.kernel.days import instant_of, instant_text, moment_of
 from cair.kernel.remedies import BankReason, mended_by
 from cair.kernel.states import State
+from cair.rules.names import NameVerdict
 from cair.store.database import without_values
 
 Rows = list[dict[str, Any]]
@@ -74,3 +76,31 @@ def stand_where_paid(decision: dict[str, Any], payments: Rows, accounts: Rows) -
         "due_on": None,
         "amount_idr": newest["amount_idr"],
     }
+
+
+_CHECKED = """
+    SELECT DISTINCT ON (partner, account_ref_index)
+           partner, account_ref_index, verdict, reason, asked_at
+    FROM account_check WHERE card_number = %s AND is_certain AND asked_at <= %s
+    ORDER BY partner, account_ref_index, number DESC
+"""
+
+
+def tell_checks(connection: psycopg.Connection[Any], accounts: Rows, *, card_number: int, as_of: int) -> None:
+    """Put beside each account what its partner said when it was asked about it, until an instant (microseconds UTC).
+
+    `check` is None where it was not asked, said nothing of use, or has reported the account anew since it refused it.
+
+    :param accounts: of the card, the oldest look first, with `account_ref`, which is taken out: nobody is shown it.
+    """
+    with without_values():
+        found = connection.execute(_CHECKED, [card_number, moment_of(as_of)], prepare=True).fetchall()
+    said = {(partner, index): told for partner, index, *told in found}
+    for account in accounts:
+        account["check"] = None
+    newest = {(row["partner"], UUID(str(row.pop("account_ref")))): row for row in accounts}
+    for name, (verdict, reason, asked_at) in said.items():
+        asked = instant_text(instant_of(asked_at))
+        row = newest.get(name)
+        if row and (verdict == NameVerdict.ACCEPTED or asked >= str(row["checked_at"])):
+            row["check"] = {"verdict": verdict, "reason": reason, "asked_at": asked}
