@@ -22,6 +22,10 @@ MEMORY = os.environ.get("CAIR_MEMORY", "1GB")
 _FOLDER = files("cair.store") / "sql"
 
 
+class UnableToCompute(Exception):
+    """The engine has no room or no memory left, or cannot use a file of ours; the message says what to do."""
+
+
 @dataclass(frozen=True)
 class CompiledStep:
     """One named table of the decision, the tables it is made of, columns not all need, and the SQL that makes it."""
@@ -91,6 +95,8 @@ def session(home: Path, *, threads: int = 2, memory: str = MEMORY) -> Iterator[d
     """Open a DuckDB session in memory over facts, which hold no personal value in the clear.
 
     What does not fit is spilled to encrypted files in the home, which vanish with the session.
+
+    :raises UnableToCompute: the disk is full or a file in the home cannot be used, or the memory does not suffice.
     """
     spills = own_folder(home / "spill", private=True)
     with tempfile.TemporaryDirectory(dir=spills, prefix="session-") as folder, _connection(threads, memory) as engine:
@@ -99,7 +105,19 @@ def session(home: Path, *, threads: int = 2, memory: str = MEMORY) -> Iterator[d
         # personal value in the clear; the encryption is a second wall.
         engine.execute("SET force_mbedtls_unsafe = 'true'")
         engine.execute("SET temp_file_encryption = true")
-        yield engine
+        try:
+            yield engine
+        except duckdb.OutOfMemoryException as error:
+            raise UnableToCompute(
+                f"{memory} of memory and the room to spill in {home} do not suffice. Make room there or set CAIR_MEMORY "
+                "higher, and give the same command again."
+            ) from error
+        except duckdb.IOException as error:
+            full = "No space left" in str(error)
+            raise UnableToCompute(
+                f"{home} {'is on a full disk' if full else 'has a file that cannot be read or written'}. "
+                f"{'Make room' if full else 'Mend it'} and give the same command again; nothing was half done."
+            ) from error
 
 
 @contextmanager
