@@ -48,6 +48,7 @@ from cair.store.records.releases import UnableToApprove, UnableToPlan, UnableToR
 from cair.store.records.staff import (
     Actor,
     UnableToAddStaff,
+    UnableToEndStaff,
     UnableToKnowActor,
     add_staff,
     end_staff,
@@ -655,12 +656,15 @@ def test_staff_are_known_by_a_secret_that_is_not_kept(database: Database) -> Non
         assert is_secret(secret, kept)
         renewed = add_staff(connection, name="Ani", roles=CHECKER.roles, added_by="Ani", now=START)
         assert known_actor(connection, name="Ani", secret=renewed).roles == CHECKER.roles
-        for name, tried in (("Ani", secret), ("Ani", ""), ("Nobody", renewed)):
+        for name, tried in (("Ani", secret), ("Ani", ""), ("Ani", "\udcff"), ("Nobody", renewed)):
             with pytest.raises(UnableToKnowActor):
                 known_actor(connection, name=name, secret=tried)
         end_staff(connection, name="Ani", ended_by="Budi", now=START)
         with pytest.raises(UnableToKnowActor):
             known_actor(connection, name="Ani", secret=renewed)
+        for name in ("Ani", "Nobody"):
+            with pytest.raises(UnableToEndStaff, match=f"{name}.*nothing changed"):
+                end_staff(connection, name=name, ended_by="Budi", now=START)
         for name, roles in (
             ("X", {Role.OFFICER, Role.CHECKER}),
             ("X", set()),
@@ -722,8 +726,10 @@ def test_training_money_is_booked_set_wise_and_never_above_its_appropriation(dat
 def test_nothing_is_booked_backwards_or_twice(database: Database) -> None:
     fund(database, TRANCHE)
     twice = lambda: fund(database, TRANCHE)  # noqa: E731
-    with pytest.raises(UnableToBook, match="in the books already"):
+    with pytest.raises(UnableToBook, match=f"has given Rp{TRANCHE:,} to Incentives of {LINE} already"):
         twice()
+    with pytest.raises(UnableToBook, match="takes more than what is left"):
+        fund(database, -TRANCHE - 1, document="a cut")
     move = batch("x", Code.RELEASE_INCENTIVE, debit=Side(chart.available(LINE, Purpose.INCENTIVES).name),
                  credit=Side(chart.payable(LINE).name, pa.array([1])), amounts=[1])  # fmt: skip
     with pytest.raises(UnableToBook, match="set the clock right"), database.connect() as connection:

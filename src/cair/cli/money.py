@@ -55,8 +55,10 @@ def register(app: typer.Typer) -> None:
 def secret_of(name: str) -> str:
     """Give the secret of whoever acts: from the environment, else asked for.
 
-    :raises UsageError: there is neither a secret nor a terminal to ask at.
+    :raises UsageError: there is neither a secret nor a terminal to ask at, or the name cannot be one.
     """
+    if not name.isprintable():
+        raise UsageError("The name of who acts is not written in UTF-8, or has characters that cannot be shown.")
     if given := os.environ.get(SECRET):
         return given
     if not sys.stdin.isatty():
@@ -98,7 +100,7 @@ def end(name: Annotated[str, typer.Argument(metavar="NAME")], as_json: AsJson = 
     if as_json:
         show_json({"name": name, "roles": []})
     else:
-        say(f"{name} acts no more.")
+        say(f"{name} may no longer act.")
 
 
 def appropriate(
@@ -212,7 +214,9 @@ def show(as_json: AsJson = False) -> None:
     if as_json:
         show_json({"releases": rows})
     else:
-        show_rows(rows)
+        show_rows(
+            [{**row, "as_of": str(row["as_of"])[:10], "list_hash": f"{str(row['list_hash'])[:8]}…"} for row in rows]
+        )
 
 
 def pay(

@@ -57,5 +57,8 @@ def pay_now(
         )  # fmt: skip
         document["files"] = [file.document() for file in files]
     elif not called:
-        raise UnableToPay(f"No rail is set up: write {rails / ISO20022}, or {rails}/<partner>/profile.toml for SNAP.")
+        raise UnableToPay(
+            f"No rail is set up, so nothing was sent: write {rails / ISO20022} for files, or "
+            f"{rails}/<partner>/profile.toml for calls (SNAP); a bank's own files go by --rail csv. docs/money.md says more."
+        )
     return document

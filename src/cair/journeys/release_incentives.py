@@ -19,6 +19,8 @@ from cair.store.records.releases import UnableToPlan, Wishes
 from cair.store.records.staff import Actor
 
 Announce = Callable[[str, int, int], None]
+MOST_IDR = 10**15
+"""Whole rupiah by one document: a third of the whole state budget. Sums of thousands of such fit the books."""
 MAY_APPROPRIATE = frozenset({Role.DIRECTOR})
 
 
@@ -40,14 +42,19 @@ def give_money(
 ) -> None:
     """Give a budget line money for a purpose by a budget document; a negative amount cuts it.
 
-    :raises UnableToAppropriate: no such line, no amount, or the actor may not.
+    :raises UnableToAppropriate: no such line, no amount or one beyond all budgets, or the actor may not.
     :raises cair.store.records.ledger.UnableToBook: the document has done so already, or the cut takes what is promised.
     """
     known = [book.name for book in rulebooks()]
     if line not in known:
         raise UnableToAppropriate(f"{line!r} is no budget line. Lines: {', '.join(known)}.")
-    if not amount_idr or not document:
+    if not amount_idr or not document.strip():
         raise UnableToAppropriate("An appropriation names its document and an amount other than 0.")
+    if abs(amount_idr) > MOST_IDR:
+        raise UnableToAppropriate(
+            f"Rp{amount_idr:,} is more than any budget line has: Rp{MOST_IDR:,} at most by one document. Look at the "
+            "number of zeros."
+        )
     if not MAY_APPROPRIATE & by.roles:
         raise UnableToAppropriate(f"{by.name} may not appropriate. Roles that may: {', '.join(MAY_APPROPRIATE)}.")
     with office.database.connect() as connection:

@@ -17,7 +17,10 @@ def add_member(office: Office, name: str, roles: frozenset[Role], *, now: dateti
 
 
 def end_member(office: Office, name: str, *, now: datetime) -> None:
-    """Let somebody act no more."""
+    """Let somebody act no more.
+
+    :raises cair.store.records.staff.UnableToEndStaff: nobody of this name may act.
+    """
     with office.database.connect() as connection:
         end_staff(connection, name=name, ended_by="", now=now)
 

@@ -21,7 +21,9 @@ Connection = psycopg.Connection[Any]
 
 
 class UnableToBook(Exception):
-    """The books do not take it; the message says why and what to do."""
+    """The books do not take it; the message says why and what to do. `is_above`: more than was appropriated."""
+
+    is_above = False
 
 
 def add_transfers(connection: Connection, transfers: Transfers, *, now: datetime) -> int:
@@ -96,9 +98,11 @@ def _account_numbers(connection: Connection, accounts: pa.ChunkedArray, now: dat
 
 def _refusal(error: UnableToUseDatabase) -> UnableToBook | UnableToUseDatabase:
     if error.constraint == "never_above_appropriation":
-        return UnableToBook(
+        above = UnableToBook(
             "More would be promised than was appropriated. Nothing was booked. Appropriate more, or plan for less."
         )
+        above.is_above = True
+        return above
     if error.kind == "UniqueViolation" and error.table == "transfer":
         return UnableToBook("An event of this booking is in the books already. Nothing was booked a second time.")
     return error
@@ -111,8 +115,18 @@ def appropriate(
 
     :raises UnableToBook: this document has done so already, or the cut takes what is promised.
     """
+    take_turn(connection)
+    _check_new(connection, document, line, purpose)
     moved = events.appropriate(f"appropriate/{document}/{line}/{purpose}", line, purpose, amount_idr)
-    number = add_transfers(connection, moved, now=now)
+    try:
+        number = add_transfers(connection, moved, now=now)
+    except UnableToBook as error:
+        if not error.is_above:
+            raise
+        raise UnableToBook(
+            f"A cut of Rp{-amount_idr:,} takes more than what is left of {purpose} of {line}: the rest is promised or was "
+            "never given. Nothing was booked. `cair ledger balance` shows what is left."
+        ) from None
     with without_values():
         connection.execute(
             "INSERT INTO appropriation (document, line, purpose, amount_idr, appropriated_at, by_name, transfer) "
@@ -120,6 +134,20 @@ def appropriate(
             [document, line, purpose, amount_idr, now, by, number],
         )
     return number
+
+
+def _check_new(connection: Connection, document: str, line: str, purpose: Purpose) -> None:
+    with without_values():
+        row = connection.execute(
+            "SELECT amount_idr, appropriated_at, by_name FROM appropriation "
+            "WHERE (document, line, purpose) = (%s, %s, %s)",
+            [document, line, purpose],
+        ).fetchone()
+    if row:
+        raise UnableToBook(
+            f"{document!r} has given Rp{row[0]:,} to {purpose} of {line} already, on {row[1]:%Y-%m-%d} by {row[2]}. "
+            "Nothing was booked a second time. More money, or a cut, comes by a document of its own."
+        )
 
 
 def book(connection: Connection, parts: list[Transfers], *, now: datetime) -> int:

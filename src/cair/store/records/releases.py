@@ -111,7 +111,10 @@ def approve(connection: Connection, *, release: int, list_hash: bytes, by: Actor
     """
     known = _known(connection, release, UnableToApprove)
     if known.list_hash != list_hash:
-        raise UnableToApprove(f"Release {release} has another list than the one you approve. Look at it again.")
+        raise UnableToApprove(
+            f"Release {release} has another list than the one you approve, so nothing was approved. Look at it again: "
+            "`cair release list --json` has the hash of each."
+        )
     if _recomputed(connection, known) != list_hash:
         raise UnableToApprove(
             f"The list of release {release} is not what its hash says. Approve nothing; run cair verify."
@@ -122,11 +125,13 @@ def approve(connection: Connection, *, release: int, list_hash: bytes, by: Actor
     if by.name == known.planned_by:
         raise UnableToApprove("Nobody approves what he planned. Ask somebody else.")
     if by.name in known.approved_by:
-        raise UnableToApprove("Each stage is approved by somebody else.")
+        raise UnableToApprove(f"{by.name} has approved a stage of release {release} already; each is somebody else's.")
     may = may_approve(stage, day_of(known.planned_at))
     role = next((role for role in may if role in by.roles), None)
     if role is None:
-        raise UnableToApprove(f"Stage {stage} is approved by: {', '.join(may)}.")
+        raise UnableToApprove(
+            f"{by.name} may not approve stage {stage}. Stage {stage} is approved by: {', '.join(may)}."
+        )
     with without_values():
         connection.execute(
             "INSERT INTO approval "
@@ -147,8 +152,12 @@ def end(connection: Connection, *, release: int, how: str, why: str, by: Actor, 
     """
     known = _known(connection, release, UnableToApprove)
     allowed: frozenset[Role] = frozenset(may_approve(1, day_of(known.planned_at))) if how == "REFUSED" else MAY_PLAN
-    if known.ended or not allowed & by.roles:
-        raise UnableToApprove(f"Release {release} has ended, or {by.name} may not end it.")
+    if known.ended:
+        raise UnableToApprove(f"Release {release} has ended already: {known.ended}.")
+    if not allowed & by.roles:
+        raise UnableToApprove(
+            f"{by.name} may not end release {release} as {how}. Roles that may: {', '.join(sorted(allowed))}."
+        )
     with without_values():
         connection.execute(
             "INSERT INTO release_end (release, how, by_name, ended_at, why) VALUES (%s, %s, %s, %s, %s)",
@@ -171,7 +180,12 @@ def run(connection: Connection, *, release: int, by: Actor, now: datetime) -> Re
     if known.ended:
         raise UnableToRun(f"Release {release} has ended: {known.ended}. Nothing is ordered twice.")
     if len(known.approved_by) < known.stages:
-        raise UnableToRun(f"Release {release} has {len(known.approved_by)} of {known.stages} approvals.")
+        stage = len(known.approved_by) + 1
+        raise UnableToRun(
+            f"Release {release} has {stage - 1} of {known.stages} approvals. Nothing was ordered. Next, by "
+            f"{' or '.join(may_approve(stage, day_of(known.planned_at)))}: cair release approve {release} "
+            f"--hash {known.list_hash.hex()}"
+        )
     items = read_items(connection, release)
     if _hash_of(known, items) != known.list_hash:
         raise UnableToRun(f"The list of release {release} is not what was approved. Order nothing; run cair verify.")
@@ -260,7 +274,7 @@ def _known(connection: Connection, release: int, kind: type[Exception]) -> Relea
     try:
         return read_release(connection, release)
     except KeyError:
-        raise kind(f"There is no release {release}.") from None
+        raise kind(f"There is no release {release}. `cair release list` shows those there are.") from None
 
 
 def _recomputed(connection: Connection, known: Release) -> bytes:

@@ -32,6 +32,10 @@ class UnableToAddStaff(Exception):
     """The name or the roles will not do; the message says what to do."""
 
 
+class UnableToEndStaff(Exception):
+    """Nobody of this name may act."""
+
+
 class UnableToKnowActor(Exception):
     """Name and secret do not belong together, or the name may not act. The message does not say which."""
 
@@ -61,7 +65,18 @@ def add_staff(connection: Connection, *, name: str, roles: frozenset[Role], adde
 
 
 def end_staff(connection: Connection, *, name: str, ended_by: str, now: datetime) -> None:
-    """Let somebody act no more."""
+    """Let somebody act no more.
+
+    :raises UnableToEndStaff: nobody of this name may act.
+    """
+    with without_values():
+        row = connection.execute(
+            "SELECT roles FROM staff WHERE name = %s ORDER BY number DESC LIMIT 1", [name]
+        ).fetchone()
+    if not (row and row[0]):
+        raise UnableToEndStaff(
+            f"Nobody called {name!r} may act, so nothing changed. Write the name as it was given to cair staff add."
+        )
     _add(connection, name, frozenset(), "", ended_by, now)
 
 
@@ -95,7 +110,7 @@ def known_actor(connection: Connection, *, name: str, secret: str) -> Actor:
 def secret_hash(secret: str) -> str:
     """Give what is kept of a secret."""
     salt = secrets.token_bytes(SALT)
-    derived = Scrypt(salt=salt, length=HASH, n=1 << LOG2_N, r=R, p=P).derive(secret.encode())
+    derived = Scrypt(salt=salt, length=HASH, n=1 << LOG2_N, r=R, p=P).derive(_bytes(secret))
     return f"scrypt${LOG2_N}${R}${P}${salt.hex()}${derived.hex()}"
 
 
@@ -105,10 +120,15 @@ def is_secret(secret: str, hashed: str) -> bool:
     assert hmac.compare_digest(kind, "scrypt"), "one kind of hash is kept"
     kdf = Scrypt(salt=bytes.fromhex(salt), length=len(derived) // 2, n=1 << int(log2_n), r=int(r), p=int(p))
     try:
-        kdf.verify(secret.encode(), bytes.fromhex(derived))
+        kdf.verify(_bytes(secret), bytes.fromhex(derived))
     except InvalidKey:
         return False
     return True
+
+
+def _bytes(secret: str) -> bytes:
+    """Give the bytes of a secret, also of one that the environment does not have in UTF-8: it is merely wrong."""
+    return secret.encode("utf-8", "surrogateescape")
 
 
 _NOBODY = f"scrypt${LOG2_N}${R}${P}${'00' * SALT}${'00' * HASH}"
