@@ -236,6 +236,14 @@ def test_results_are_evidence_and_are_booked_once(office: Programme) -> None:
     assert settle(office)["results"] == {"FAILED": 1, "PAID": 1, "UNKNOWN": 1, "WRONG_AMOUNT": 1}
     assert settle(office)["results"] == {"UNKNOWN": 1, "WRONG_AMOUNT": 1}
     assert counted(office) == {"PAID": 1, "FAILED": 1, "SENT": PEOPLE - 2}
+    wrong = office.folder / f"results.{BANK}.{office.now:%Y%m%d}.negative.csv"
+    wrong.write_text(
+        "order_ref,attempt,status,amount_idr,occurred_at\n"
+        f"{refs[3]},1,PAID,-600000,{office.now.isoformat()}\n{refs[3]},1,PAID,6e5,{office.now.isoformat()}\n"
+    )
+    document = settle_paths(office.office, [wrong], partner="", rails=office.folder, now=office.now, announce=quiet)
+    assert document["files"] == [{"file": wrong.name, "lines": 2, "rejected": 2, "refused": []}]
+    assert counted(office) == {"PAID": 1, "FAILED": 1, "SENT": PEOPLE - 2}
 
 
 def test_the_last_day_of_a_short_month() -> None:

@@ -66,6 +66,16 @@ def secret_of(name: str) -> str:
     return str(typer.prompt(f"Secret of {name}", hide_input=True, err=True))
 
 
+def in_words(why: str) -> str:
+    """Give what is kept as the reason of an act.
+
+    :raises UsageError: it says nothing.
+    """
+    if not why.strip():
+        raise UsageError("--why is empty. Say in your words what happened: it is kept on record with who did it.")
+    return why
+
+
 def _actor(opened: Any, name: str) -> Any:
     from cair.journeys.staff import who_acts
 
@@ -187,7 +197,7 @@ def end_release(
     from cair.journeys.release_incentives import end_release as end_it
 
     with office() as opened:
-        end_it(opened, number, how=how.name, why=why, by=_actor(opened, actor), now=now())
+        end_it(opened, number, how=how.name, why=in_words(why), by=_actor(opened, actor), now=now())
     show_document({"release": number, "ended": how.name}, as_json=as_json)
 
 
@@ -237,7 +247,7 @@ def pay(
         )  # fmt: skip
     show_document(document, as_json=as_json)
     if not as_json and not any(document.values()):
-        say("Nothing is waiting to be sent.")
+        say(f"Nothing is waiting to be sent{f' to {partner!r}' if partner else ''}.")
 
 
 def settle(
@@ -258,7 +268,15 @@ def settle(
         )
     show_document(document, as_json=as_json)
     refused = [file for file in document["files"] if file.get("refused")]  # type: ignore[attr-defined]
+    if not as_json and any(file.get("rejected") for file in document["files"]):  # type: ignore[attr-defined]
+        say(
+            "Rejected lines count for nothing. `cair export rejects FILE` says of each what is wrong; ask for them again."
+        )
     if refused:
+        if not as_json:
+            say(
+                "Of a refused file nothing counts. Ask its sender for a whole one, or mend what is set up; then settle again."
+            )
         raise SystemExit(1)
 
 
@@ -295,7 +313,8 @@ def show_rows(rows: list[dict[str, Any]]) -> None:
 def _written(value: object) -> str:
     if isinstance(value, dict):
         return ", ".join(
-            f"{count:,} {name}" if isinstance(count, int) else f"{name} {count}" for name, count in value.items()
+            f"{count:,} {name}" if isinstance(count, int) else f"{name} {_written(count)}"
+            for name, count in value.items()
         )
     if isinstance(value, list):
         return ", ".join(map(str, value))

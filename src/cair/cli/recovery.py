@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from cair.cli.money import As, secret_of, show_document
+from cair.cli.money import As, in_words, secret_of, show_document
 from cair.cli.terminal import AsJson, instant, now, office
 
 recovery = typer.Typer(help="After a restore from a backup: pay nobody twice.", no_args_is_help=True)
@@ -32,7 +32,7 @@ def begin(
     lost_until = instant(until, option="--until")
     with office() as opened:
         by = who_acts(opened, actor, secret_of(actor))
-        told = begin_recovery(opened, lost_until=lost_until, why=why, by=by, now=now())
+        told = begin_recovery(opened, lost_until=lost_until, why=in_words(why), by=by, now=now())
     show_document(told, as_json=as_json)
 
 

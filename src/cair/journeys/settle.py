@@ -20,6 +20,7 @@ from cair.channels.payments.snap.actions import DETAILS
 from cair.channels.payments.snap.profile import UnableToUseProfile
 from cair.journeys.recover import find_forgotten
 from cair.journeys.take_evidence import take_files
+from cair.kernel.reasons import Outcome
 from cair.kernel.remedies import BankReason
 from cair.store.ahead import ahead
 from cair.store.office import Office
@@ -66,7 +67,9 @@ def settle_paths(
         if path.name.startswith(RESULTS):
             taken = take_files(office, [path], received_at=now, now=now, progress=lambda *_: None)
             lines = sum(sum(file.counts.values()) for file in taken.files)
-            told.append({"file": path.name, "lines": lines, "refused": [str(why) for _, why, _ in taken.refused]})
+            rejected = sum(file.counts.get(str(Outcome.REJECTED), 0) for file in taken.files)
+            refused = [str(why) for _, why, _ in taken.refused]
+            told.append({"file": path.name, "lines": lines, "rejected": rejected, "refused": refused})
             continue
         told.append(settle_file(office, path, partner=partner, rails=rails, now=now).document())
     results = apply_results(office, now)
