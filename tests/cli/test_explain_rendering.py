@@ -70,6 +70,19 @@ def story(**changes):
         ],
         "reach": None,
         "purchases": [],
+        "payments": [
+            {
+                "benefit": "TRANCHE_1",
+                "attempt": 1,
+                "partner": "bank",
+                "state": "FAILED",
+                "reason": "ACCOUNT_CLOSED",
+                "released_at": OPENED,
+                "sent_at": None,
+                "paid_at": None,
+                "ended_at": "2020-06-03T18:00:00Z",
+            }
+        ],
     } | changes
 
 
@@ -85,6 +98,8 @@ def test_the_sentence_comes_first_and_every_missing_side_is_named():
     assert any("no. C-77" in line for line in lines)
     assert any("kehadiran 1, 2" in line for line in lines)
     assert any("terlambat 20 hari" in line for line in lines)
+    assert "Direncanakan" in "".join(lines)
+    assert any("insentif 1" in line and "2 Jun 2020" in line and "4 Jun 2020" in line for line in lines)
     assert any("✗ bank was asked [bold]about it[/bold]." in line for line in lines)
 
 

@@ -18,6 +18,7 @@ from cair.kernel.days import jakarta_day
 from cair.kernel.money import rupiah_text
 from cair.programme.sentences import (
     Language,
+    benefit_name,
     day_in_words,
     day_of,
     days_in_words,
@@ -39,7 +40,7 @@ def render_story(story: Mapping[str, Any], *, lang: Language, console: Console) 
     today = jakarta_day(instant_of_value(story["as_of"]) or 0)
     console.print(_sentence(story, lang))
     console.print(_standing(story, today, lang))
-    for part in (_evidence, _activities, _checks, _breaks, _accounts, _holds, _purchases, _reach):
+    for part in (_evidence, _activities, _checks, _breaks, _accounts, _payments, _holds, _purchases, _reach):
         for shown in part(story, lang):
             console.print(shown)
 
@@ -200,6 +201,24 @@ def _accounts(story: Mapping[str, Any], lang: Language) -> Iterable[object]:
             yield Padding(text, (0, 0, 0, 1))
 
 
+def _payments(story: Mapping[str, Any], lang: Language) -> Iterable[object]:
+    """Every attempt with the days on which it was planned, sent and ended, and why it failed."""
+    rows = story.get("payments") or ()
+    if not rows:
+        return
+    yield _heading("payments", lang)
+    table = _table(("payment", "state", "planned", "sent", "ended"), lang)
+    for row in rows:
+        state = word("state", row["state"], lang=lang)
+        if row.get("reason"):
+            state += ": " + words("bank", lang=lang).get(row["reason"], one_line(row["reason"]))
+        what = f"{benefit_name(row['benefit'], lang=lang)} {row['attempt']}\n{one_line(row.get('partner'))}"
+        ended = row.get("ended_at") or row.get("paid_at")
+        days = (_day_of_moment(value, lang) for value in (row.get("released_at"), row.get("sent_at"), ended))
+        table.add_row(Text(what), Text(state), *map(Text, days))
+    yield table
+
+
 def _holds(story: Mapping[str, Any], lang: Language) -> Iterable[object]:
     rows = story.get("holds") or ()
     if rows:
@@ -272,6 +291,12 @@ def _indented(text: str) -> Padding:
 def _moment(value: object, lang: Language) -> str:
     instant = instant_of_value(value)
     return "" if instant is None else moment_in_words(instant, lang=lang)
+
+
+def _day_of_moment(value: object, lang: Language) -> str:
+    """The Jakarta day of an instant."""
+    instant = instant_of_value(value)
+    return "" if instant is None else day_in_words(jakarta_day(instant), lang=lang, short=True)
 
 
 def _day(value: object, lang: Language) -> str:

@@ -109,6 +109,12 @@ def word(kind: str, code: str, *, lang: Language) -> str:
     return text
 
 
+def benefit_name(benefit: object, *, lang: Language) -> str:
+    """Give the name of a benefit; of one that nobody knows its own code."""
+    names: Mapping[str, str] = wording(lang)["benefits"]
+    return names.get(str(benefit), one_line(benefit))
+
+
 def words(kind: str, *, lang: Language) -> Mapping[str, str]:
     """Give all words of a kind by their code, in the order of the field.
 
@@ -219,7 +225,7 @@ def _fillings(row: Mapping[str, object], *, lang: Language, today: int | None) -
     partner_timing = "ahead" if timing == "tomorrow" else timing
     benefit = str(row.get("benefit") or BENEFIT_TRANCHE_1)
     return {
-        "benefit": content["benefits"].get(benefit, one_line(benefit)),
+        "benefit": benefit_name(benefit, lang=lang),
         "amount": rupiah_text(int(str(row.get("amount_idr") or 0)), lang=lang),
         "who": _who(row, lang=lang),
         "by": content["by"][partner_timing].format(**deadline),
