@@ -137,6 +137,9 @@ def _connection(threads: int, memory: str) -> Iterator[duckdb.DuckDBPyConnection
         connection.execute("SET memory_limit = ?", [memory])
         connection.execute("SET threads = ?", [threads])
         connection.execute("SET preserve_insertion_order = false")
+        # A checkpoint would only press together, on one processor, tables that live for seconds.
+        connection.execute("SET checkpoint_threshold = '1TB'")
+        connection.execute("SET allocator_flush_threshold = '8MB'")
         connection.execute("SET arrow_lossless_conversion = true")
         connection.execute("SET autoinstall_known_extensions = false")
         yield connection
