@@ -1,13 +1,17 @@
 """The demonstration's money: released by two approvals, paid by files and by calls through the sandbox, settled."""
 
+import gc
 import hashlib
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future, ProcessPoolExecutor, ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from itertools import groupby
+from multiprocessing import get_context
 from pathlib import Path
+from typing import TypeVar
 
 import httpx
 
@@ -39,9 +43,11 @@ from cair.store.queries.money_by_day import first_orders, money_by_day
 from cair.store.queries.releases import Release
 from cair.store.queries.training_money import Held
 from cair.store.records.releases import Wishes
+from cair.store.records.settlement import Settled
 from cair.store.records.staff import Actor
 
 Announce = Callable[[str, int, int], None]
+Result = TypeVar("Result")
 BANK = "demo-bank"
 STATEMENTS = "demo-statements"
 BY_CALL = 1_000
@@ -123,38 +129,64 @@ def release_due(office: Office, as_of: datetime, *, staff: Staff, announce: Anno
 def pay_all(office: Office, shown: Shown, as_of: datetime, *, announce: Announce) -> None:
     """Pay a thousand by calls and the rest by files, and take in what the banks say on that day.
 
-    The banks work in a thread of their own, as they would in houses of their own: they carry out what has come while the
-    office writes and settles.
+    The banks work in a process of their own, as they would in houses of their own: they carry out what has come, and the
+    office settles what they have answered, while it writes the next files.
     """
     now = as_of + _RELEASED_AFTER
-    folder, statements = office.home / BANK, office.home / STATEMENTS
-    configuration = set_up(folder)
+    later = now + timedelta(hours=2)
+    statements = office.home / STATEMENTS
     statements.mkdir(exist_ok=True)
-    bank = Bank(folder, configuration)
-    bank.set_clock(now)
-    try:
-        later = now + timedelta(hours=2)
-        with ThreadPoolExecutor(max_workers=1, thread_name_prefix="banks") as banks:
-            calls = banks.submit(_by_call, office, bank, configuration, now)
-            told = [*_on_that_day(office, bank, banks, calls, shown, now, announce)]
-            for place, found in enumerate(told):
-                announce("statements", len(told) + place, 2 * len(told))
-                settled = settle_file(office, found.result(), partner="", rails=office.home, now=later)
-                shown.buckets.update(settled.buckets)
-    finally:
-        bank.close()
+    configuration = set_up(office.home / BANK)
+
+    def settle(told: "Future[Path]") -> Settled:
+        return settle_file(office, told.result(), partner="", rails=office.home, now=later)
+
+    with (
+        _banks(office.home / BANK, configuration, now) as banks,
+        ThreadPoolExecutor(1, thread_name_prefix="settlement") as desk,
+    ):
+        calls = banks.submit(_by_call, office, configuration, now)
+        told = _on_that_day(office, banks, calls, shown, now, announce)
+        settled = [desk.submit(settle, each) for each in told]
+        for place, each in enumerate(settled):
+            announce("statements", len(settled) + place, 2 * len(settled))
+            shown.buckets.update(each.result().buckets)
     _sum_up(office, shown, later)
 
 
+class _Banks:
+    """The banks, one task after the other: calls in a thread of this process, files in a process of their own."""
+
+    def __init__(self, waiting: ThreadPoolExecutor, house: ProcessPoolExecutor) -> None:
+        self._waiting, self._house = waiting, house
+
+    def submit(self, task: Callable[..., Result], *given: object) -> "Future[Result]":
+        """Let them do what needs the office's own database."""
+        return self._waiting.submit(task, *given)
+
+    def carry_out(self, file: SentFile, statements: Path) -> "Future[Path]":
+        """Let a bank carry out a file; what comes is its answer."""
+        return self._waiting.submit(lambda: self._house.submit(_carry_out, file, statements).result())
+
+    def tell(self, partner: str, day: date, statements: Path) -> "Future[Path]":
+        """Let a bank write its statement of a day."""
+        return self._waiting.submit(lambda: self._house.submit(_tell, partner, day, statements).result())
+
+
+@contextmanager
+def _banks(folder: Path, configuration: Configuration, now: datetime) -> Iterator[_Banks]:
+    with (
+        ProcessPoolExecutor(
+            1, get_context("spawn"), initializer=_open_house, initargs=(folder, configuration, now, gc.get_threshold())
+        ) as house,
+        ThreadPoolExecutor(1, thread_name_prefix="banks") as waiting,
+    ):
+        yield _Banks(waiting, house)
+
+
 def _on_that_day(
-    office: Office,
-    bank: Bank,
-    banks: ThreadPoolExecutor,
-    calls: Future[int],
-    shown: Shown,
-    now: datetime,
-    announce: Announce,
-) -> Iterator[Future[Path]]:
+    office: Office, banks: _Banks, calls: "Future[int]", shown: Shown, now: datetime, announce: Announce
+) -> "Iterator[Future[Path]]":
     """Send all files, and let each bank answer its own and then tell what it booked on that day.
 
     The files of whoever is called are written when the calls are made.
@@ -173,10 +205,10 @@ def _on_that_day(
         silent.discard(partner)
         for file in own:
             shown.by_file += file.count
-            yield banks.submit(_carry_out, bank, statements, file)
-        yield banks.submit(write_statement_of, bank, partner, day, statements)
+            yield banks.carry_out(file, statements)
+        yield banks.tell(partner, day, statements)
     if silent and shown.by_call:
-        yield banks.submit(write_statement_of, bank, CALLED, day, statements)
+        yield banks.tell(CALLED, day, statements)
 
 
 def _sum_up(office: Office, shown: Shown, now: datetime) -> None:
@@ -187,7 +219,7 @@ def _sum_up(office: Office, shown: Shown, now: datetime) -> None:
     shown.holds, shown.told = checked.holds, checked.told
 
 
-def _by_call(office: Office, bank: Bank, configuration: Configuration, now: datetime) -> int:
+def _by_call(office: Office, configuration: Configuration, now: datetime) -> int:
     with office.database.connect() as connection:
         orders = first_orders(connection, CALLED, BY_CALL)
         if not orders.num_rows:
@@ -196,11 +228,21 @@ def _by_call(office: Office, bank: Bank, configuration: Configuration, now: date
             account for part in with_payees(connection, office.vault, orders) for account in part["account"].to_pylist()
         ]
         names = participants(connection, office.vault, orders)
-    bank.ledger.register(
-        (CALLED, "", account, name, _state(account)) for account, name in zip(accounts, names, strict=True)
-    )
-    write_client_profiles(office.home / BANK, configuration, base_url="http://bank.invalid")
-    profile, keys = read_profile(office.home / BANK / "partners" / CALLED / "profile.toml")
+    bank = _open_bank(office.home / BANK, configuration, now)
+    try:
+        bank.ledger.register(
+            (CALLED, "", account, name, _state(account)) for account, name in zip(accounts, names, strict=True)
+        )
+        _call(office, bank, configuration, now)
+    finally:
+        bank.close()
+    return len(names)
+
+
+def _call(office: Office, bank: Bank, configuration: Configuration, now: datetime) -> None:
+    folder = office.home / BANK
+    write_client_profiles(folder, configuration, base_url="http://bank.invalid")
+    profile, keys = read_profile(folder / "partners" / CALLED / "profile.toml")
     transport = httpx.WSGITransport(app=Application(bank, ""))
     ticks = iter(range(10**9))
     with SnapRail(profile, keys, transport=transport) as rail:
@@ -208,17 +250,37 @@ def _by_call(office: Office, bank: Bank, configuration: Configuration, now: date
             office, rail, profile, lambda: now + timedelta(milliseconds=next(ticks)), lambda _: None, most=BY_CALL
         )
         worker.run(_nobody)
-    return len(names)
 
 
-def _carry_out(bank: Bank, folder: Path, file: SentFile) -> Path:
+def _open_bank(folder: Path, configuration: Configuration, now: datetime) -> Bank:
+    bank = Bank(folder, configuration)
+    bank.set_clock(now)
+    return bank
+
+
+_house: list[Bank] = []
+"""The banks of the process in which files are carried out."""
+
+
+def _open_house(folder: Path, configuration: Configuration, now: datetime, rounds: tuple[int, int, int]) -> None:
+    gc.set_threshold(*rounds)
+    _house.append(_open_bank(folder, configuration, now))
+
+
+def _carry_out(file: SentFile, folder: Path) -> Path:
     """Let a bank carry out a file, with some of its accounts in a state in which they cannot be paid."""
+    (bank,) = _house
 
     def look(orders: Sequence[Asked]) -> None:
         drawn = ((file.partner, "", order.account, "", _state(order.account)) for order in orders)
         bank.ledger.register(account for account in drawn if account[-1] != State.ACTIVE)
 
     return carry_out(bank, file.partner, file.path, folder, look=look).answers
+
+
+def _tell(partner: str, day: date, folder: Path) -> Path:
+    (bank,) = _house
+    return write_statement_of(bank, partner, day, folder)
 
 
 def _nobody(*_: object) -> None:

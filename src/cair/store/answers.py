@@ -14,7 +14,7 @@ from cair.store.deciding import ANSWERS_ONLY, decided_on_segments
 from cair.store.engine import session
 from cair.store.exports import card, day, instant, write_rows
 from cair.store.office import Office
-from cair.store.payment_tables import lay_down_no_payments, lay_down_payments
+from cair.store.payment_tables import has_payments, lay_down_no_payments, lay_down_payments
 from cair.store.segments import Segments
 
 Announce = Callable[[str, int, int], None]
@@ -129,7 +129,7 @@ def taken_parts(engine: duckdb.DuckDBPyConnection, *tables: str) -> dict[str, tu
     lay_down_no_payments(engine)
     _lay_down_words(engine)
     taken = {table: _TAKEN.get(table, (table, _ONCE.get(table, ""))) for table in tables}
-    if "decisions" in taken and not engine.execute("FROM orders LIMIT 1").fetchall():
+    if "decisions" in taken and not has_payments(engine):
         taken["decisions"] = ("standing", f"SELECT {_DECISIONS} FROM standing")  # without payments nothing else is told
     return taken
 

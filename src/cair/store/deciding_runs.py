@@ -65,8 +65,9 @@ def decide_everybody(
         segments = Segments(office.home)
         segments.bring_up_to_date(office.database, engine, announce)
         assert segments.manifest.taken_in >= until, "segments hold what the run looks at"
-        lay_down_payments(engine, office.database, as_of)
-        people, taken = 0, taken_parts(engine, *look.tables)
+        if look.tables:
+            lay_down_payments(engine, office.database, as_of)
+        people, taken = 0, taken_parts(engine, *look.tables) if look.tables else {}
         steps = ("decisions", *(step for step, _ in taken.values()))
         with decided_on_segments(engine, segments, as_of, *steps, announce=announce) as turns:
             for place, _ in enumerate(turns):

@@ -11,7 +11,7 @@ from cair.store.database import Database, without_values
 from cair.store.deciding import decided_on_segments
 from cair.store.engine import session
 from cair.store.office import Office
-from cair.store.payment_tables import lay_down_payments
+from cair.store.payment_tables import has_payments, lay_down_payments
 from cair.store.records.decisions import FACTS_HASH
 from cair.store.segments import Segments
 
@@ -19,8 +19,6 @@ Announce = Callable[[str, int, int], None]
 
 _COLUMNS = f"""card_number, benefit, known_rulebook AS line, amount_idr, account_partner, account_fingerprint,
     {FACTS_HASH} AS facts, since"""
-# One after the other: both at once take twice the memory, and more than there is where most of a bucket have been paid.
-_DUE = tuple(f"SELECT {_COLUMNS} FROM {table} WHERE state = 'DUE'" for table in ("standing", "later"))
 _WITH_ACCOUNTS = """
     CREATE TEMP TABLE payable AS
     SELECT due.card_number, due.benefit, due.line, due.amount_idr, due.account_partner AS partner,
@@ -50,10 +48,14 @@ def due_benefits(office: Office, as_of: int, *, announce: Announce) -> tuple[pa.
         segments = Segments(office.home)
         segments.bring_up_to_date(office.database, engine, announce)
         lay_down_payments(engine, office.database, as_of)
-        with decided_on_segments(engine, segments, as_of, "standing", "later", announce=announce) as turns:
+        # What follows a payment is due to nobody where nobody was paid.
+        tables = ("standing", "later") if has_payments(engine) else ("standing",)
+        with decided_on_segments(engine, segments, as_of, *tables, announce=announce) as turns:
             for turn, _ in enumerate(turns):
-                for place, asked in enumerate(_DUE):
-                    engine.execute(f"{'INSERT INTO due' if turn or place else 'CREATE TEMP TABLE due AS'} {asked}")
+                # One after the other: both at once take twice the memory, and more than there is where most have been paid.
+                for place, table in enumerate(tables):
+                    begin = "INSERT INTO due" if turn or place else "CREATE TEMP TABLE due AS"
+                    engine.execute(f"{begin} SELECT {_COLUMNS} FROM {table} WHERE state = 'DUE'")
         engine.execute(_WITH_ACCOUNTS.format(accounts=segments.reading("accounts")))
         _lay_down_payees(engine, office.database)
         engine.execute(f"CREATE TEMP TABLE allowed AS {_ALLOWED}")

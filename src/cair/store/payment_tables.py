@@ -52,6 +52,11 @@ def lay_down_payments(engine: duckdb.DuckDBPyConnection, database: Database, as_
         engine.unregister("laid")
 
 
+def has_payments(engine: duckdb.DuckDBPyConnection) -> bool:
+    """Whether anybody was ordered for, as of the instant for which payments were laid down."""
+    return bool(engine.execute("FROM orders LIMIT 1").fetchall())
+
+
 def _read(
     connection: psycopg.Connection[Any], name: str, sql: str, values: list[Any], without: tuple[str, ...] = ()
 ) -> pa.Table:

@@ -14,6 +14,7 @@ import shutil
 import time
 import weakref
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -28,6 +29,8 @@ from cair.store.database import Database, without_values
 from cair.store.facts import seen_columns
 from cair.store.private_files import own_folder
 
+AT_A_TIME = 2
+"""So many feeds are fetched at a time."""
 PATIENCE = 300
 """Seconds to wait for others that read or write."""
 PEOPLE_PER_BUCKET = 230_000
@@ -203,21 +206,18 @@ class Segments:
         newest: int,
         announce: Callable[[str, int, int], None],
     ) -> None:
-        import adbc_driver_postgresql.dbapi as adbc  # brings pandas, and deciding needs neither
-
         generation = self.manifest.generations
         folder = f"{generation}-{secrets.token_hex(4)}"
         found: list[Segment] = []
-        with without_values(), adbc.connect(database.uri) as connection, connection.cursor() as cursor:
-            for place, feed in enumerate(DECIDING):
+
+        def fetch(feed: str) -> list[Segment]:
+            return self._fetch_feed(database, engine.cursor(), feed, newest, folder)
+
+        # Two at a time: while one waits for the database the other writes.
+        with ThreadPoolExecutor(AT_A_TIME, thread_name_prefix="segments") as threads:
+            for place, (feed, segments) in enumerate(zip(DECIDING, threads.map(fetch, DECIDING), strict=True), 1):
                 announce(feed, place, len(DECIDING))
-                new = f"FROM {feed} WHERE taken_in > {self.manifest.taken_in} AND taken_in <= {newest}"
-                cursor.execute(f"SELECT DISTINCT key {new} AND outcome <> '{Outcome.ACCEPTED}'")
-                disputed = cursor.fetch_arrow_table()
-                cursor.execute(f"SELECT {seen_columns(feed)} {new}")
-                reader = cursor.fetch_record_batch()
-                found += write_generation(self, engine, feed, reader, disputed, folder=folder, generation=generation)
-        announce("", len(DECIDING), len(DECIDING))
+                found += segments
         self.put_in_place(
             Manifest(
                 buckets=self.manifest.buckets,
@@ -227,6 +227,22 @@ class Segments:
                 segments=[*self.manifest.segments, *found],
             )
         )
+
+    def _fetch_feed(
+        self, database: Database, engine: duckdb.DuckDBPyConnection, feed: str, newest: int, folder: str
+    ) -> list[Segment]:
+        """Fetch the reports of a feed that came in since, on a connection of its own."""
+        import adbc_driver_postgresql.dbapi as adbc  # brings pandas, and deciding needs neither
+
+        new = f"FROM {feed} WHERE taken_in > {self.manifest.taken_in} AND taken_in <= {newest}"
+        with engine, without_values(), adbc.connect(database.uri) as connection, connection.cursor() as cursor:
+            cursor.execute(f"SELECT DISTINCT key {new} AND outcome <> '{Outcome.ACCEPTED}'")
+            disputed = cursor.fetch_arrow_table()
+            cursor.execute(f"SELECT {seen_columns(feed)} {new}")
+            reader = cursor.fetch_record_batch()
+            return write_generation(
+                self, engine, feed, reader, disputed, folder=folder, generation=self.manifest.generations
+            )
 
     def _unite(self, engine: duckdb.DuckDBPyConnection, buckets: int) -> None:
         """Write all generations as one, in as many buckets as there are people for."""
