@@ -19,8 +19,10 @@ _TOLD = {
     "files": {"en": "partners' files made", "id": "berkas mitra dibuat"},
     "intake": {"en": "taken in", "id": "diterima"},
     "decided": {"en": "everyone decided, figures counted", "id": "semua diputuskan, angka dihitung"},
-    "training": {"en": "training money booked, person by person", "id": "dana pelatihan dibukukan, orang per orang"},
-    "release": {"en": "what is due released, twice approved", "id": "yang siap bayar dilepas, dua persetujuan"},
+    "release": {
+        "en": "training money booked; what is due released, twice approved",
+        "id": "dana pelatihan dibukukan; yang siap bayar dilepas, dua persetujuan",
+    },
     "paid": {"en": "paid through the bank sandbox, settled", "id": "dibayar lewat bank contoh, dicocokkan"},
     "report": {"en": "report written", "id": "laporan ditulis"},
 }
@@ -50,11 +52,9 @@ def run_demo(
             taken = demonstrate.take_plan(opened, plan, now=clock(), announce=told)
         with _part("decided", lang, seconds) as told:
             decided = demonstrate.decide(opened, as_of, announce=told)
-        with _part("training", lang, seconds) as told:
-            staff = demonstrate_money.give_budget(opened, as_of, people=people)
-            demonstrate_money.book_balances(opened, decided.training, as_of, staff=staff, announce=told)
         with _part("release", lang, seconds) as told:
-            money = demonstrate_money.release_due(opened, as_of, staff=staff, announce=told)
+            staff = demonstrate_money.give_budget(opened, as_of, people=people)
+            money = demonstrate_money.release_due(opened, decided.training, as_of, staff=staff, announce=told)
         with _part("paid", lang, seconds) as told:
             demonstrate_money.pay_all(opened, money, as_of, announce=told)
         with _part("report", lang, seconds):

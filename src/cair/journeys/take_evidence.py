@@ -23,7 +23,7 @@ from cair.store.records.raw_files import clear_unfinished, keep_file
 from cair.store.records.reading import LineReader, Origin, ReadLines
 from cair.store.vault import Kept
 
-BATCHES_AHEAD = 2
+BATCHES_AHEAD = 4
 BYTES_A_LINE, BYTES_A_PACKED_LINE = 60, 12
 """Rough sizes, by which it is guessed how many lines will come."""
 

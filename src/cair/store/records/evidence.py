@@ -27,6 +27,8 @@ from cair.store.standing import StandingQuery
 
 ASKED_AS_ONE_READ = 5
 """Asking for one key costs about as much as reading so many of a table from end to end."""
+_PIECE = 1_000
+"""Rows handed to the database at once: it works on them while the next are encoded."""
 Places = npt.NDArray[np.int64]
 _OUTCOMES = (Outcome.ACCEPTED, *(outcome for outcome in Outcome if outcome is not Outcome.ACCEPTED))
 _SESSION = (
@@ -116,7 +118,7 @@ class EvidenceWriter:
 
     def _ingest(self, table: str, rows: pa.Table) -> None:
         with without_values():
-            self._cursor.adbc_ingest(table, rows, mode="append")
+            self._cursor.adbc_ingest(table, rows.to_reader(max_chunksize=_PIECE), mode="append")
 
     def _judged(self, feed: str, rows: pa.Table) -> pa.Array:
         """Say what becomes of each row. A key that is surely new and occurs once in the batch needs no comparison."""

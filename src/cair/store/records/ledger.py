@@ -1,6 +1,6 @@
 """Booking: transfers into the books, one booking after the other."""
 
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import numpy as np
@@ -73,10 +73,14 @@ def _turn(connection: Connection, now: datetime) -> tuple[int, datetime]:
     last_number, last_at = row
     if now < last_at - CLOCKS_DIFFER_BY:
         raise UnableToBook(
-            f"The books go until {last_at:%Y-%m-%d %H:%M} UTC and this is to be booked at {now:%Y-%m-%d %H:%M} UTC. "
+            f"The books go until {_minute(last_at)} UTC and this is to be booked at {_minute(now)} UTC. "
             "Nothing is booked backwards: set the clock right, or name a later instant."
         )
     return last_number + 1, max(now, last_at)
+
+
+def _minute(instant: datetime) -> str:
+    return f"{instant.astimezone(UTC):%Y-%m-%d %H:%M}"
 
 
 def _account_numbers(connection: Connection, accounts: pa.ChunkedArray, now: datetime) -> pa.Array:
