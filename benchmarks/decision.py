@@ -4,11 +4,11 @@ The yardstick reads what the decision reads of the same files, text keys made nu
 one piece without any rule, and writes the joined rows to Parquet: a process of its own, with all the memory it likes.
 """
 
+import json
 import os
 import shutil
 import subprocess
 import sys
-import time
 from datetime import UTC
 from pathlib import Path
 
@@ -79,18 +79,27 @@ def _cair(home: Path, *arguments: str) -> None:
     subprocess.run([*_program(), *arguments], env=_environment(home), check=True, stdout=subprocess.DEVNULL)
 
 
+_MEASURE = """
+import json, os, subprocess, sys, time
+begun = time.perf_counter()
+process = subprocess.Popen(sys.argv[1:], stdout=subprocess.DEVNULL)
+_, status, used = os.wait4(process.pid, 0)
+process.returncode = os.waitstatus_to_exitcode(status)
+assert process.returncode == 0, "the command failed"
+print(json.dumps([time.perf_counter() - begun, used.ru_utime + used.ru_stime, used.ru_maxrss]))
+"""
+
+
 def _measured(command: tuple[str, ...], home: Path) -> dict[str, float]:
-    """Run a command to its end: wall and processor seconds and the peak memory of the process (GiB)."""
-    begun = time.perf_counter()
-    process = subprocess.Popen(command, env=_environment(home), stdout=subprocess.DEVNULL)
-    _, status, used = os.wait4(process.pid, 0)
-    process.returncode = os.waitstatus_to_exitcode(status)
-    assert process.returncode == 0, f"{command[-1]} failed"
-    return {
-        "wall_s": round(time.perf_counter() - begun, 2),
-        "cpu_s": round(used.ru_utime + used.ru_stime, 2),
-        "rss_gib": round(used.ru_maxrss / _UNIT, 3),
-    }
+    """Run a command to its end: wall and processor seconds and the peak memory of the process (GiB).
+
+    A small process starts it: the system counts the memory of whoever starts a command as the command's own.
+    """
+    told = subprocess.run(
+        [sys.executable, "-c", _MEASURE, *command], env=_environment(home), check=True, capture_output=True, text=True
+    )
+    wall, processor, memory = json.loads(told.stdout)
+    return {"wall_s": round(wall, 2), "cpu_s": round(processor, 2), "rss_gib": round(memory / _UNIT, 3)}
 
 
 def _make_yardstick(home: Path, folder: Path) -> None:
