@@ -33,7 +33,7 @@ def _demo(people: int, folder: Path) -> dict[str, object]:
     environment = {**os.environ, "CAIR_HOME": str(folder)}
     begun = time.perf_counter()
     program = (sys.executable, "-m", "cair.cli.main", "demo", "--people", str(people), "--json")
-    done = subprocess.run(program, env=environment, check=True, capture_output=True, text=True)
+    done = subprocess.run(program, env=environment, check=True, stdout=subprocess.PIPE, text=True)
     seconds = json.loads(done.stdout)["seconds"]
     return {"people": people, "wall_s": round(time.perf_counter() - begun, 1), "goal_wall_s": 180, **seconds}
 

@@ -210,12 +210,14 @@ class Segments:
         folder = f"{generation}-{secrets.token_hex(4)}"
         found: list[Segment] = []
 
-        def fetch(feed: str) -> list[Segment]:
-            return self._fetch_feed(database, engine.cursor(), feed, newest, folder)
+        def fetch(feed: str, own: duckdb.DuckDBPyConnection) -> list[Segment]:
+            return self._fetch_feed(database, own, feed, newest, folder)
 
+        cursors = [engine.cursor() for _ in DECIDING]  # here: a connection is no place for two threads
         # Two at a time: while one waits for the database the other writes.
         with ThreadPoolExecutor(AT_A_TIME, thread_name_prefix="segments") as threads:
-            for place, (feed, segments) in enumerate(zip(DECIDING, threads.map(fetch, DECIDING), strict=True), 1):
+            made = threads.map(fetch, DECIDING, cursors)
+            for place, (feed, segments) in enumerate(zip(DECIDING, made, strict=True), 1):
                 announce(feed, place, len(DECIDING))
                 found += segments
         self.put_in_place(
