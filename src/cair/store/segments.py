@@ -206,6 +206,8 @@ class Segments:
         newest: int,
         announce: Callable[[str, int, int], None],
     ) -> None:
+        import adbc_driver_postgresql.dbapi  # noqa: F401 - once, before two threads would at the same time
+
         generation = self.manifest.generations
         folder = f"{generation}-{secrets.token_hex(4)}"
         found: list[Segment] = []
