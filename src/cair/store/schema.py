@@ -25,16 +25,14 @@ def is_current(database: Database) -> bool:
 def bring_up_to_date(database: Database) -> bool:
     """Make or migrate the tables where they are not current; say whether anything was done.
 
-    One process at a time does it, and no statement waits long for a lock that others hold.
+    One process at a time does it, all of it or nothing, and no statement waits long for a lock that others hold.
 
     :raises UnableToUseDatabase: the database refused; nothing was changed.
     """
     if is_current(database):
         return False
-    with without_values(), database.connect(autocommit=True) as guard:
-        guard.execute("SELECT pg_advisory_lock(hashtext('cair.schema'))")
-        if not is_current(database):
-            _migrate(database)
+    with without_values():
+        _migrate(database)
     return True
 
 
@@ -43,11 +41,15 @@ def _migrate(database: Database) -> None:
 
     configure(database)
     from django.core.management import call_command
-    from django.db import connection
+    from django.db import connection, transaction
 
     try:
-        with connection.cursor() as cursor:
-            cursor.execute("SET lock_timeout = '5s'")
-        call_command("migrate", verbosity=0, interactive=False)
+        # Django makes the tables in one transaction and notes in another one that it did. A process that was killed
+        # between the two would leave tables that the next one makes again, so one transaction goes around it all. The
+        # lock ends with it: a lock of a connection of its own is free while the server still works for the dead.
+        with transaction.atomic(), connection.cursor() as cursor:
+            cursor.execute("SELECT pg_advisory_xact_lock(hashtext('cair.schema'))")
+            cursor.execute("SET LOCAL lock_timeout = '5s'")
+            call_command("migrate", verbosity=0, interactive=False)
     finally:
         connection.close()
