@@ -1,4 +1,4 @@
-"""Very many payments while everything is struck: CAIR_PAYMENTS of them, a fifth by calls, the rest by files.
+"""Very many payments while everything is struck: CAIR_PAYMENTS of them, a part by calls, the rest by files.
 
 Workers that pay by calls go in parallel and in true time, through a line that breaks, and are killed; PostgreSQL is
 killed at random; releasing, files and settling are struck at random moments. Part of `make torture` (PAYMENTS).
@@ -30,8 +30,10 @@ ROUNDS, LANES = 10, 3
 MINUTE = 60.0
 TIMEOUT, LATE, QUIET, LEASE = 0.5, 1.5, 4, 12
 """Seconds: how long a call is waited for, how late it may arrive, how long "not found" proves nothing, and of a lease."""
-BETWEEN = (max(20.0, PAYMENTS / 5_000), max(60.0, PAYMENTS / 1_000))
+BETWEEN = (max(20.0, PAYMENTS / ROUNDS / 2_500), max(60.0, PAYMENTS / ROUNDS / 500))
 """Seconds between blows at the database: long transactions must have a chance."""
+BY_FILES = max(4, PAYMENTS // 50_000 - 1)
+"""So many are paid by files for each one that is called: a bank answers some thirty calls a second here."""
 STRUCK = 0.6
 """Share of the workers that are struck."""
 
@@ -136,7 +138,7 @@ def settle_days(tried: Trial, dice: random.Random, begun: float) -> None:
 def test_very_many(tmp_path: Path) -> None:
     dice, begun = random.Random(SEED), time.time()
     with (
-        trial(tmp_path, people=PAYMENTS, partners=[WALLET, *[BANK] * 4]) as tried,
+        trial(tmp_path, people=PAYMENTS, partners=[WALLET, *[BANK] * BY_FILES]) as tried,
         Wire(tried.bank.url, seed=SEED, late=LATE) as wire,
     ):
         tried.step = timedelta(0)

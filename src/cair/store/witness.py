@@ -4,8 +4,11 @@ A restored backup does not know what it has forgotten. The home does: it holds t
 sending that left from here.
 """
 
+import fcntl
 import json
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
 
@@ -20,11 +23,38 @@ class UnableToTrustDatabase(Exception):
 
 
 def note_sent(home: Path, number: int, external_id: str, at: datetime) -> None:
-    """Note a sending that is on record, before it leaves."""
+    """Note a sending that is on record, before it leaves; the last one stands, however many workers note theirs.
+
+    :raises OSError: it cannot be noted, and must not leave.
+    """
     path = home / _FILE
-    unfinished = path.with_name(f".{_FILE}.{os.getpid()}")
-    unfinished.write_text(json.dumps({"number": number, "external_id": external_id, "at": at.isoformat()}))
-    unfinished.replace(path)
+    with _alone(home):
+        last = _last_sent(home)
+        if last and number < last[0] and at <= last[2]:
+            return
+        unfinished = path.with_name(f".{_FILE}")
+        unfinished.write_text(json.dumps({"number": number, "external_id": external_id, "at": at.isoformat()}))
+        unfinished.replace(path)
+
+
+@contextmanager
+def _alone(home: Path) -> Iterator[None]:
+    """Hold the note against other workers, whether they are threads or processes."""
+    descriptor = os.open(home / f".{_FILE}.lock", os.O_RDWR | os.O_CREAT, 0o600)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(descriptor)
+
+
+def _last_sent(home: Path) -> tuple[int, str, datetime] | None:
+    """Give number, name and instant; none when nothing was sent, or the machine stopped while it was noted."""
+    try:
+        last = json.loads((home / _FILE).read_text())
+        return int(last["number"]), str(last["external_id"]), datetime.fromisoformat(last["at"])
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
 
 
 def check_memory(home: Path, database: Database) -> None:
@@ -32,11 +62,10 @@ def check_memory(home: Path, database: Database) -> None:
 
     :raises UnableToTrustDatabase: it is not.
     """
-    try:
-        last = json.loads((home / _FILE).read_text())
-        number, external_id, at = int(last["number"]), str(last["external_id"]), datetime.fromisoformat(last["at"])
-    except (OSError, ValueError, KeyError, TypeError):
-        return  # nothing was sent from here, or the machine stopped while it was noted
+    last = _last_sent(home)
+    if last is None:
+        return
+    number, external_id, at = last
     with database.connect() as connection:
         if remembers(connection, number, external_id, at):
             return
