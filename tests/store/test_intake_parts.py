@@ -1,7 +1,9 @@
 """The parts of intake: keys that may be held, plans that stay, work done ahead, whatever the environment's time zone."""
 
+import hashlib
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from threading import Lock
 
 import numpy as np
 import pyarrow as pa
@@ -9,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cair.store.ahead import ahead
+from cair.store.ahead import ahead, side_by_side
 from cair.store.engine import session_without_spills
 from cair.store.records.known import KnownKeys
 from cair.store.standing import StandingQuery
@@ -59,6 +61,38 @@ def test_what_is_made_ahead_comes_in_order_and_its_trouble_where_it_happened() -
     with pytest.raises(ValueError, match="eleventh"), ahead(items(), depth=2) as made:
         taken.extend(made)
     assert taken == list(range(10))
+
+
+def test_what_is_made_side_by_side_comes_in_order_with_no_maker_used_twice_at_once() -> None:
+    busy = [Lock(), Lock(), Lock()]
+    taken: list[int] = []
+
+    def maker(own: Lock) -> Callable[[int], int]:
+        def make(item: int) -> int:
+            assert own.acquire(blocking=False), "it is at work already"
+            hashlib.pbkdf2_hmac("sha256", b"", b"", 1 + item * 7919 % 5_000)  # some take long
+            own.release()
+            return item * item
+
+        return make
+
+    def items() -> Iterator[int]:
+        for item in range(200):
+            taken.append(item)
+            yield item
+
+    made = side_by_side(items(), [maker(each) for each in busy], depth=8)
+    for place, square in enumerate(made):
+        assert square == place * place
+        assert len(taken) <= place + 8, "no more is under way than was allowed"
+    assert len(taken) == 200
+
+
+def test_a_trouble_of_one_maker_comes_where_its_item_would_have_come() -> None:
+    made = side_by_side(iter([4, 2, 0, 1]), [lambda item: 8 // item] * 2, depth=4)
+    assert [next(made), next(made)] == [2, 4]
+    with pytest.raises(ZeroDivisionError):
+        next(made)
 
 
 def test_work_ahead_ends_with_the_one_who_takes_it() -> None:

@@ -201,7 +201,8 @@ def test_a_file_that_may_not_be_read_is_refused_and_the_others_go_in(tmp_path: P
     assert [(file["name"], file["accepted"]) for file in said["files"]] == [(good.name, 1)]
 
 
-def test_a_file_that_changes_while_it_is_read_is_refused_whole(tmp_path: Path) -> None:
+def test_a_file_that_changes_while_it_is_read_is_refused_whole(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("cair.channels.inbox.source.BLOCK", 1 << 20)  # so that it is not read before it grows
     file, home = tmp_path / "reviews.shop.20200701.csv", tmp_path / "home"
     lines = [f"C{n},5,{'x' * 9_000},2020-07-01T00:00:00Z\n" for n in range(10_000)]
     file.write_text("redeem_code,stars,text,occurred_at\n" + "".join(lines))

@@ -13,7 +13,7 @@ from pathlib import Path
 from cair.channels.inbox.names import UnableToTakeFile, read_name
 from cair.channels.inbox.reader import Batch, read
 from cair.kernel.reasons import Outcome, Refusal
-from cair.store.ahead import ahead
+from cair.store.ahead import ahead, side_by_side
 from cair.store.engine import session_without_spills
 from cair.store.locks import alone
 from cair.store.office import Office
@@ -23,7 +23,11 @@ from cair.store.records.raw_files import clear_unfinished, keep_file
 from cair.store.records.reading import LineReader, Origin, ReadLines
 from cair.store.vault import Kept
 
-BATCHES_AHEAD = 4
+BATCHES_AHEAD = 2
+READERS = 2
+"""So many batches are made ready at once: lines with personal values take longer to make ready than to write."""
+STEPS_BEGUN = 8
+"""So many beginnings, batches and ends of files may be under way: a large batch must not hold up small files."""
 BYTES_A_LINE, BYTES_A_PACKED_LINE = 60, 12
 """Rough sizes, by which it is guessed how many lines will come."""
 
@@ -114,11 +118,12 @@ def take_files(
         check_receipt(office, received_at, now=now)
         clear_unfinished(office.home)
         first = intake_so_far(office.database).last_number + 1
-        reading, reader = _Reading(office, received_at), LineReader(engine.cursor(), office.vault)
+        reading = _Reading(office, received_at)
+        readers = [_ready_by(LineReader(engine.cursor(), office.vault)) for _ in range(READERS)]
         with (
             evidence_writer(office.database, engine, expected=_expected(files, sizes)) as writer,
             ahead(reading.files(files, first), depth=1) as cut,
-            ahead(_ready(cut, reader), depth=BATCHES_AHEAD) as steps,
+            ahead(side_by_side(cut, readers, depth=STEPS_BEGUN), depth=BATCHES_AHEAD) as steps,
         ):
             for step in steps:
                 taken.write(writer, step)
@@ -177,10 +182,13 @@ class _Ended:
     why: str = ""
 
 
-def _ready(steps: "Iterator[_Begun | _Cut | _Ended]", reader: LineReader) -> "Iterator[_Begun | _Read | _Ended]":
-    """Make the lines ready to be written."""
-    for step in steps:
-        yield _Read(reader.read(step.origin, step.batch), step.batch.position) if isinstance(step, _Cut) else step
+def _ready_by(reader: LineReader) -> "Callable[[_Begun | _Cut | _Ended], _Begun | _Read | _Ended]":
+    """Give what makes the lines of a step ready to be written."""
+
+    def ready(step: "_Begun | _Cut | _Ended") -> "_Begun | _Read | _Ended":
+        return _Read(reader.read(step.origin, step.batch), step.batch.position) if isinstance(step, _Cut) else step
+
+    return ready
 
 
 @dataclass(frozen=True)

@@ -1,12 +1,15 @@
-"""Work done one step ahead, in a thread of its own, in order: reading the next lines while those before are written."""
+"""Work done some steps ahead, in threads of its own, in order: reading the next lines while those before are written."""
 
-from collections.abc import Iterator
+from collections import deque
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from queue import Empty, Full, Queue
 from threading import Event, Thread
 from typing import Generic, TypeVar
 
 Item = TypeVar("Item")
+Made = TypeVar("Made")
 PATIENCE = 0.1
 """Seconds after which a waiting thread looks whether the other one has given up."""
 
@@ -33,6 +36,32 @@ def ahead(items: Iterator[Item], *, depth: int) -> Iterator[Iterator[Item]]:
     finally:
         stopped.set()
         maker.join()
+
+
+def side_by_side(items: Iterator[Item], makers: list[Callable[[Item], Made]], *, depth: int) -> Iterator[Made]:
+    """Make something of each item, in order: as many at a time as there are makers, none of them used twice at once.
+
+    One more waits for a maker; with those that are made already and wait for a slow one before them at most `depth`.
+    """
+    idle: Queue[Callable[[Item], Made]] = Queue()
+    for maker in makers:
+        idle.put(maker)
+
+    def make(item: Item) -> Made:
+        maker = idle.get_nowait()
+        try:
+            return maker(item)
+        finally:
+            idle.put(maker)
+
+    begun: deque[Future[Made]] = deque()
+    with ThreadPoolExecutor(len(makers), thread_name_prefix="beside") as threads:
+        for item in items:
+            begun.append(threads.submit(make, item))
+            while len(begun) >= depth or sum(not each.done() for each in begun) > len(makers):
+                yield begun.popleft().result()
+        while begun:
+            yield begun.popleft().result()
 
 
 def _make(items: Iterator[Item], ready: "Queue[Item | _End[Item]]", stopped: Event) -> None:

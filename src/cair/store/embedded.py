@@ -72,6 +72,9 @@ SETTINGS = {
     "max_wal_size": "4GB",
     "checkpoint_timeout": "15min",
     "wal_compression": "on",
+    # What a server process logs waits here until the log's own process has written it, which then looks more often.
+    "wal_buffers": "64MB",
+    "wal_writer_delay": "20ms",
     "jit": "off",
     "timezone": "UTC",
     "log_timezone": "UTC",
