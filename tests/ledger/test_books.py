@@ -99,7 +99,7 @@ def lived(all_lives: list[Life]) -> Books:
     for after in range(16):
         day = FIRST + timedelta(days=after)
         if released := [each for each in numbered if each[1].released == after]:
-            books.book(day, transfers.release_incentives(after, orders(released)))
+            books.book(day, transfers.release_incentives(after, 1, orders(released)))
             first = books.book(day, transfers.pay_incentives(orders(released)))
             pending |= {at: first + place for place, (at, _) in enumerate(released)}
         for arrives, builder in ((True, transfers.confirm_incentives), (False, transfers.fail_incentives)):

@@ -32,7 +32,7 @@ TIMEOUT, LATE, QUIET, LEASE = 0.5, 1.5, 4, 12
 """Seconds: how long a call is waited for, how late it may arrive, how long "not found" proves nothing, and of a lease."""
 BETWEEN = (max(20.0, PAYMENTS / ROUNDS / 2_500), max(60.0, PAYMENTS / ROUNDS / 500))
 """Seconds between blows at the database: long transactions must have a chance."""
-BY_FILES = max(4, PAYMENTS // 50_000 - 1)
+BY_FILES = max(4, PAYMENTS // 10_000 - 1)
 """So many are paid by files for each one that is called: a bank answers some thirty calls a second here."""
 STRUCK = 0.6
 """Share of the workers that are struck."""

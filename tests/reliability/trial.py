@@ -34,6 +34,7 @@ STEP = timedelta(minutes=90)
 """How much later each worker starts than the one before: claims of a dead one have expired."""
 QUIET = timedelta(minutes=15)
 """As long as a partner may need until a call has arrived or never will."""
+REGISTERED_AT_ONCE = 100_000
 AT_MOST = 40
 """Workers until there is nothing left to do."""
 
@@ -208,12 +209,13 @@ def trial(folder: Path, *, people: int, partners: list[str]) -> Iterator[Trial]:
     set_up(folder / "bank")
     bank = Sandbox(folder / "bank").start()
     try:
-        rows = "".join(
-            f"{partner},{account(person)},ORANG BAIK {chr(65 + person % 26)},active\n"
-            for person in range(people)
-            for partner in partners
-        )
-        bank.office("POST", "accounts", text="partner,account,name,state\n" + rows)
+        for first in range(0, people, REGISTERED_AT_ONCE):
+            rows = "".join(
+                f"{partner},{account(person)},ORANG BAIK {chr(65 + person % 26)},active\n"
+                for person in range(first, min(first + REGISTERED_AT_ONCE, people))
+                for partner in dict.fromkeys(partners)
+            )
+            bank.office("POST", "accounts", text="partner,account,name,state\n" + rows)
         with programme(folder / "home", folder / "files", people=people, partners=partners, money=1) as office:
             nursery = Nursery(office.office.home, office.office.keys)
             try:

@@ -33,7 +33,6 @@ def test_the_hash_is_that_of_the_plain_writing(rows: list[tuple[object, ...]], c
     schema = pa.schema([*ITEMS, ("is_sampled", pa.bool_())])
     columns = [pa.array([row[at] for row in rows], field.type) for at, field in enumerate(schema)]
     items = pa.table(columns, schema=schema)
-    parts = pa.concat_tables([items.slice(0, cut), items.slice(cut)])
-    for table in (items, parts):
-        assert list_hash(table, as_of=AS_OF, seed=7, planned_by="Ani", stages=2) == plain_hash(rows)
-    assert list_hash(items.slice(cut), as_of=AS_OF, seed=7, planned_by="Ani", stages=2) == plain_hash(rows[cut:])
+    for parts in ([items], [items.slice(0, cut), items.slice(cut)]):
+        assert list_hash(parts, as_of=AS_OF, seed=7, planned_by="Ani", stages=2) == plain_hash(rows)
+    assert list_hash([items.slice(cut)], as_of=AS_OF, seed=7, planned_by="Ani", stages=2) == plain_hash(rows[cut:])

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import psycopg
 import pyarrow as pa
@@ -17,7 +18,16 @@ from cair.ledger import chart
 from cair.ledger.chart import Purpose
 from cair.ledger.training import holdings, move_training
 from cair.ledger.transfers import Code, Side, Stage, batch
-from cair.rules.release import FORBIDDEN_PAIRS, ITEMS, MAY_APPROVE, Role, choose, forbidden_pair, stages_needed
+from cair.rules.release import (
+    FAIR_ORDER,
+    FORBIDDEN_PAIRS,
+    ITEMS,
+    MAY_APPROVE,
+    Role,
+    choose,
+    forbidden_pair,
+    stages_needed,
+)
 from cair.store.database import Database, UnableToUseDatabase, open_database, without_values
 from cair.store.migrations import __path__ as migrations_path
 from cair.store.queries import ledger as books
@@ -117,9 +127,19 @@ def fund(database: Database, amount: int, purpose: Purpose = Purpose.INCENTIVES,
         appropriate(connection, document=document, line=LINE, purpose=purpose, amount_idr=amount, by="Dewi", now=START)
 
 
+def in_fair_order(table: pa.Table) -> Iterator[pa.Table]:
+    """Give those who are due as they are asked for: in order, in parts."""
+    ranked = table.sort_by([(name, "ascending") for name in FAIR_ORDER])
+    yield from (ranked.slice(first, 3) for first in range(0, ranked.num_rows, 3))
+
+
+def items_of(connection: psycopg.Connection[Any], release: int) -> pa.Table:
+    return pa.concat_tables(read_items(connection, release))
+
+
 def plan(database: Database, vault: Vault, table: pa.Table, wishes: Wishes = WISHES) -> Release:
     with database.connect() as connection:
-        return records.add_plan(connection, due=table, wishes=wishes, by=OFFICER, vault=vault, now=START)
+        return records.add_plan(connection, due=in_fair_order(table), wishes=wishes, by=OFFICER, vault=vault, now=START)
 
 
 def approved(database: Database, planned: Release, by: Actor = CHECKER) -> Release:
@@ -146,7 +166,7 @@ def ended(database: Database, *rows: tuple[str, int, str], now: datetime = START
 
 def refs(database: Database, release: int) -> list[str]:
     with database.connect() as connection:
-        return read_items(connection, release)["order_ref"].to_pylist()
+        return items_of(connection, release)["order_ref"].to_pylist()
 
 
 def refusal(database: Database, statements: str) -> str:
@@ -255,7 +275,7 @@ def test_payments_are_what_the_database_says(paid: Database, vault: Vault) -> No
         plan(paid, vault, due([1, 3]))
     again = plan(paid, vault, due([1, 2, 3]))
     with paid.connect() as connection:
-        items = read_items(connection, again.number)
+        items = items_of(connection, again.number)
     assert items.select(["order_ref", "attempt"]).to_pylist() == [{"order_ref": two, "attempt": 2}]
 
 
@@ -447,8 +467,8 @@ def test_from_plan_to_payment_and_back(database: Database, vault: Vault) -> None
     ordered(database, vault, due([5, 4, 3, 2]))
     one, two, three = refs(database, 1)
     with database.connect() as connection:
-        assert read_items(connection, 1)["card_number"].to_pylist() == [2, 3, 4]
-        assert sum(read_items(connection, 1)["is_sampled"].to_pylist()) == 2
+        assert items_of(connection, 1)["card_number"].to_pylist() == [2, 3, 4]
+        assert sum(items_of(connection, 1)["is_sampled"].to_pylist()) == 2
     outcomes = [(one, 1, "PAID"), (two, 1, "FAILED"), (three, 1, "RETURNED"), (three, 1, "PAID"), ("CA0", 1, "PAID")]
     assert ended(database, *outcomes, now=START + day) == ["BOOKED"] * 4 + ["UNKNOWN_ORDER"]
     again = [(one, 1, "PAID"), (one, 1, "FAILED"), (two, 1, "PAID"), (two, 1, "RETURNED"), (three, 1, "RETURNED")]
@@ -795,13 +815,20 @@ def test_nothing_but_the_migration_changes_the_models(server: Database) -> None:
     assert (Path(migrations_path[0]) / "max_migration.txt").read_text().strip() == newest
 
 
+def chosen(table: pa.Table, available: dict[str, int]) -> list[int]:
+    """Choose from those in three parts; give their cards."""
+    return [card for part in choose(in_fair_order(table), available) for card in part["card_number"].to_pylist()]
+
+
 def test_fair_order_and_stages() -> None:
     numbered = due([3, 1, 2]).append_column("order_ref", pa.array(["a", "b", "c"]))
     first = numbered.append_column("attempt", pa.array([1, 1, 1], pa.int64()))
-    assert choose(first, {LINE: 2 * TRANCHE + 1})["card_number"].to_pylist() == [1, 2]
-    assert choose(first, {}).num_rows == 0
+    assert chosen(first, {LINE: 2 * TRANCHE + 1}) == [1, 2]
+    assert chosen(first, {}) == []
     later = numbered.append_column("attempt", pa.array([2, 1, 1], pa.int64()))
-    assert choose(later, {LINE: TRANCHE})["card_number"].to_pylist() == [1, 3]
+    assert chosen(later, {LINE: TRANCHE}) == [1, 3]
+    many = due(range(20)).append_column("attempt", pa.array([1, 2] * 10, pa.int64()))
+    assert chosen(many, {LINE: 6 * TRANCHE}) == [*range(12), 13, 15, 17, 19], "money is counted across parts"
     assert [stages_needed(amount, (0, 10, 20)) for amount in (1, 9, 10, 19, 20)] == [1, 1, 2, 2, 3]
     assert str(Stage.VOIDED) == "VOIDED"
 

@@ -12,7 +12,7 @@ from cair.rules.approvals import day_of, stages_from_idr
 from cair.rules.release import Role
 from cair.store.due import due_benefits
 from cair.store.office import Office
-from cair.store.queries.releases import Release, decided_otherwise, no_longer_due, read_items, releases
+from cair.store.queries.releases import Release, decided_otherwise, no_longer_due, read_sample, releases
 from cair.store.records import releases as records
 from cair.store.records.ledger import appropriate
 from cair.store.records.releases import UnableToPlan, Wishes
@@ -69,13 +69,13 @@ def plan_release(office: Office, wishes: Wishes, *, by: Actor, now: datetime, an
     :raises cair.store.records.releases.UnableToPlan: nobody can be paid, or the actor may not plan.
     """
     wishes = replace(wishes, stages_from_idr=stages_from_idr(day_of(now)))
-    due, shared = due_benefits(office, instant_of(wishes.as_of), announce=announce)
-    try:
-        with office.database.connect() as connection:
-            return records.add_plan(connection, due=due, wishes=wishes, by=by, vault=office.vault, now=now)
-    except UnableToPlan as error:
-        more = f" {shared:,} wait because their account pays somebody else." if shared else ""
-        raise UnableToPlan(f"{error}{more}") from None
+    with due_benefits(office, instant_of(wishes.as_of), announce=announce) as due:
+        try:
+            with office.database.connect() as connection:
+                return records.add_plan(connection, due=due.parts(), wishes=wishes, by=by, vault=office.vault, now=now)
+        except UnableToPlan as error:
+            more = f" {due.shared:,} wait because their account pays somebody else." if due.shared else ""
+            raise UnableToPlan(f"{error}{more}") from None
 
 
 def approve_release(office: Office, number: int, list_hash: bytes, *, by: Actor, now: datetime) -> Release:
@@ -118,10 +118,8 @@ def orders_decided_otherwise(office: Office) -> list[dict[str, object]]:
 def sample_of(office: Office, number: int) -> list[dict[str, object]]:
     """Give the items drawn for inspection: references and amounts, no personal values."""
     with office.database.connect() as connection:
-        items = read_items(connection, number)
-    shown = items.filter(items["is_sampled"]).select(
-        ["position", "order_ref", "benefit", "line", "amount_idr", "partner"]
-    )
+        items = read_sample(connection, number)
+    shown = items.select(["position", "order_ref", "benefit", "line", "amount_idr", "partner"])
     rows: list[dict[str, Any]] = shown.to_pylist()
     return [dict(row) for row in rows]
 

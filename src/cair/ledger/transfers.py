@@ -200,8 +200,8 @@ def appropriate(event: str, line: str, purpose: Purpose, amount_idr: int) -> Tra
     return batch(event, Code.APPROPRIATE, debit=all_, credit=free, amounts=[amount_idr])
 
 
-def release_incentives(release: int, orders: pa.Table) -> Transfers:
-    """Promise the first attempts of a release to their people, one transfer per line, out of what is available.
+def release_incentives(release: int, part: int, orders: pa.Table) -> Transfers:
+    """Promise the first attempts of a part of a release to their people, one transfer per line, of what is available.
 
     :param orders: order_ref, line, card_number, attempt, amount_idr; later attempts were promised with the first.
     """
@@ -211,7 +211,7 @@ def release_incentives(release: int, orders: pa.Table) -> Transfers:
         chosen = first.filter(pc.equal(first["line"], line))
         parts.append(
             batch(
-                f"release/{release}/{line}",
+                f"release/{release}/{line}/{part}",
                 Code.RELEASE_INCENTIVE,
                 debit=Side(chart.available(line, Purpose.INCENTIVES).name),
                 credit=Side(chart.payable(line).name, _whole(chosen["card_number"])),

@@ -7,11 +7,10 @@ budget line lasts; nobody is passed over for a smaller amount behind him.
 import hashlib
 import heapq
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import UTC, datetime
 from enum import StrEnum
 from itertools import pairwise
-from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -69,6 +68,8 @@ ITEMS = pa.schema(
     ]
 )
 """What a release says about each payment: in the order of the list. Hashes are UUIDs as text."""
+FAIR_ORDER = ("since", "card_number", "benefit")
+"""Who is paid first: who has waited longest, then the smaller card number."""
 _PIECE = 65_536
 """Rows looked at at once."""
 
@@ -90,43 +91,45 @@ def stages_needed(amount_idr: int, stages_from_idr: tuple[int, ...] = STAGES_FRO
     return sum(amount_idr >= amount for amount in stages_from_idr)
 
 
-def choose(due: pa.Table, available: Mapping[str, int]) -> pa.Table:
-    """Give what may be released of what is due, in fair order, within what each line has available.
+def choose(due: Iterable[pa.Table], available: Mapping[str, int]) -> Iterator[pa.Table]:
+    """Give what may be released of what is due, within what each line has available.
 
     A later attempt takes nothing of the appropriation: its money was promised with the first.
 
-    :param due: columns of `ITEMS`; :param available: whole rupiah by line, none when absent.
+    :param due: columns of `ITEMS`, in parts, in `FAIR_ORDER`; :param available: whole rupiah by line, none when absent.
     """
-    order = [(name, "ascending") for name in ("since", "card_number", "benefit")]
-    ranked = due.select(ITEMS.names).cast(ITEMS).sort_by(order)
-    amounts = np.where(pc.equal(ranked["attempt"], 1).to_numpy(), ranked["amount_idr"].to_numpy(), 0)
-    lines = ranked["line"].combine_chunks().dictionary_encode()
-    fits = np.zeros(ranked.num_rows, bool)
-    for at, line in enumerate(lines.dictionary.to_pylist()):
-        own = lines.indices.to_numpy() == at
-        fits[own] = (np.cumsum(amounts[own]) <= available.get(line, 0)) | (amounts[own] == 0)
-    return ranked.filter(pa.array(fits))
+    promised: dict[str, int] = {}
+    for part in due:
+        amounts = np.where(pc.equal(part["attempt"], 1).to_numpy(), part["amount_idr"].to_numpy(), 0)
+        lines = part["line"].combine_chunks().dictionary_encode()
+        fits = np.zeros(part.num_rows, bool)
+        for at, line in enumerate(lines.dictionary.to_pylist()):
+            own = lines.indices.to_numpy() == at
+            reached = np.cumsum(amounts[own]) + promised.get(line, 0)
+            fits[own] = (reached <= available.get(line, 0)) | (amounts[own] == 0)
+            promised[line] = int(reached[-1])
+        if fits.any():
+            yield part.filter(pa.array(fits))
 
 
-def sampled(items: pa.Table, *, seed: int, size: int) -> Any:
-    """Draw items for inspection: those with the smallest hash of seed and reference. Gives one truth value an item."""
+def drawn(references: Iterable[str], *, seed: int, size: int) -> list[str]:
+    """Draw references for inspection: those with the smallest hash of seed and reference."""
     told = f"{seed}/".encode()
-    ranks = [hashlib.sha256(told + ref.encode()).digest() for ref in items["order_ref"].to_pylist()]
-    drawn = np.zeros(len(ranks), bool)
-    drawn[heapq.nsmallest(size, range(len(ranks)), key=ranks.__getitem__)] = True
-    return drawn
+    ranked = ((hashlib.sha256(told + reference.encode()).digest(), reference) for reference in references)
+    return [reference for _, reference in heapq.nsmallest(size, ranked)]
 
 
-def list_hash(items: pa.Table, *, as_of: datetime, seed: int, planned_by: str, stages: int) -> bytes:
+def list_hash(items: Iterable[pa.Table], *, as_of: datetime, seed: int, planned_by: str, stages: int) -> bytes:
     """Give the SHA-256 that stands for a release in approvals: of what it was planned with and every item in order.
 
-    :param items: columns of `ITEMS` and `is_sampled`.
+    :param items: in parts, with columns of `ITEMS` and `is_sampled`.
     """
     header = ["release-1", as_of.astimezone(UTC).isoformat(), seed, planned_by, stages]
     told = hashlib.sha256(f"{json.dumps(header)}\n".encode())
-    instants = items.set_column(items.schema.get_field_index("since"), "since", items["since"].cast(pa.int64()))
-    for batch in instants.select([*ITEMS.names, "is_sampled"]).to_batches(_PIECE):
-        told.update(_lines_of(batch))
+    for part in items:
+        instants = part.set_column(part.schema.get_field_index("since"), "since", part["since"].cast(pa.int64()))
+        for batch in instants.select([*ITEMS.names, "is_sampled"]).to_batches(_PIECE):
+            told.update(_lines_of(batch))
     return told.digest()
 
 

@@ -1,12 +1,14 @@
 """Who is due as of an instant, with the account that money would go to: what a release is planned from."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
 
 import adbc_driver_postgresql.dbapi as adbc
 import duckdb
 import pyarrow as pa
 
-from cair.rules.release import ITEMS
+from cair.rules.release import FAIR_ORDER, ITEMS
 from cair.store.database import Database, without_values
 from cair.store.deciding import decided_on_segments
 from cair.store.engine import session
@@ -36,14 +38,30 @@ _ALLOWED = """
                      first_value(card_number) OVER (PARTITION BY partner, account_ref_index ORDER BY since, card_number)
             ) = card_number
 """
+_PLACE = f"row_number() OVER (ORDER BY {', '.join(FAIR_ORDER)})"
+PART = 50_000
+"""Benefits that are in memory at a time, however many are due."""
 _WANTED = [field for field in ITEMS if field.name not in ("order_ref", "attempt")]
 
 
-def due_benefits(office: Office, as_of: int, *, announce: Announce) -> tuple[pa.Table, int]:
-    """Give all benefits that are due as of an instant (microseconds UTC), and how many wait for a shared account.
+@dataclass(frozen=True)
+class DueBenefits:
+    """All benefits that are due as of an instant. `shared`: how many wait because their account pays somebody else."""
 
-    :returns: columns of `cair.rules.release.ITEMS` without order_ref and attempt.
-    """
+    shared: int
+    _engine: duckdb.DuckDBPyConnection
+
+    def parts(self) -> Iterator[pa.Table]:
+        """Give them in the fair order, in parts: columns of `cair.rules.release.ITEMS` without order_ref and attempt."""
+        columns = ", ".join(_written(field.name) for field in _WANTED)
+        for first in range(1, _count(self._engine, "ranked") + 1, PART):
+            rows = f"FROM ranked WHERE place BETWEEN {first} AND {first + PART - 1} ORDER BY place"
+            yield self._engine.sql(f"SELECT {columns} {rows}").to_arrow_table().cast(pa.schema(_WANTED))
+
+
+@contextmanager
+def due_benefits(office: Office, as_of: int, *, announce: Announce) -> Iterator[DueBenefits]:
+    """Decide who is due as of an instant (microseconds UTC), and with which account. It ends with the context."""
     with session(office.home) as engine:
         segments = Segments(office.home)
         segments.bring_up_to_date(office.database, engine, announce)
@@ -58,10 +76,8 @@ def due_benefits(office: Office, as_of: int, *, announce: Announce) -> tuple[pa.
                     engine.execute(f"{begin} SELECT {_COLUMNS} FROM {table} WHERE state = 'DUE'")
         engine.execute(_WITH_ACCOUNTS.format(accounts=segments.reading("accounts")))
         _lay_down_payees(engine, office.database)
-        engine.execute(f"CREATE TEMP TABLE allowed AS {_ALLOWED}")
-        left_out = _count(engine, "payable") - _count(engine, "allowed")
-        columns = ", ".join(_written(field.name) for field in _WANTED)
-        return engine.sql(f"SELECT {columns} FROM allowed").to_arrow_table().cast(pa.schema(_WANTED)), left_out
+        engine.execute(f"CREATE TEMP TABLE ranked AS SELECT *, {_PLACE} AS place FROM ({_ALLOWED})")
+        yield DueBenefits(_count(engine, "payable") - _count(engine, "ranked"), engine)
 
 
 def _count(engine: duckdb.DuckDBPyConnection, table: str) -> int:

@@ -75,7 +75,7 @@ class Sandbox:
         token = (self.folder / "admin-token").read_text()
         content = text if text is not None else json.dumps(said) if said is not None else None
         headers = {"Authorization": f"Bearer {token}"}
-        answer = httpx.request(method, f"{self.url}/admin/{path}", content=content, headers=headers, timeout=30)
+        answer = httpx.request(method, f"{self.url}/admin/{path}", content=content, headers=headers, timeout=300)
         assert answer.status_code == 200, answer.text
         return answer
 

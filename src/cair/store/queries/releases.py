@@ -1,6 +1,6 @@
 """Releases: what is on them, who approved them, how they ended, and who would be decided otherwise now."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -69,18 +69,45 @@ def releases(database: Database) -> list[Release]:
         return [_release(row) for row in connection.execute(f"{_RELEASE} ORDER BY number DESC").fetchall()]
 
 
-_STORED = pa.schema([*ITEMS, ("is_sampled", pa.bool_()), ("position", pa.int64())])
+STORED = pa.schema([*ITEMS, ("is_sampled", pa.bool_()), ("position", pa.int64())])
+PART = 50_000
+"""Items of a list that are in memory at a time, however long it is."""
+_UUIDS = frozenset({"account_ref_index", "account_fingerprint", "facts"})
 
 
-def read_items(connection: Connection, release: int) -> pa.Table:
-    """Give the list of a release in its order: columns of `ITEMS`, `is_sampled`, `position`. Uuids are texts."""
-    columns = ", ".join(
-        f"{name}::text" if name in {"account_ref_index", "account_fingerprint", "facts"} else name
-        for name in _STORED.names
-    )
-    return read_table(
-        connection, f"SELECT {columns} FROM release_item WHERE release = %s ORDER BY position", [release], _STORED
-    )
+def read_items(connection: Connection, release: int, *columns: str) -> Iterator[pa.Table]:
+    """Give the list of a release in its order, in parts: some columns of `STORED`, or all. Uuids are texts."""
+    wanted = columns or tuple(STORED.names)
+    yield from in_parts(connection, f"SELECT {_written(wanted)} FROM release_item WHERE release = {release:d}", wanted)
+
+
+def read_sample(connection: Connection, release: int) -> pa.Table:
+    """Give the items of a release that were drawn for inspection, as `read_items` does."""
+    asked = f"SELECT {_written(STORED.names)} FROM release_item WHERE release = %s AND is_sampled ORDER BY position"
+    return read_table(connection, asked, [release], STORED)
+
+
+def _written(columns: Sequence[str]) -> str:
+    return ", ".join(f"{name}::text" if name in _UUIDS else name for name in columns)
+
+
+def in_parts(
+    connection: Connection, items: str, columns: Sequence[str], values: Sequence[Any] = ()
+) -> Iterator[pa.Table]:
+    """Give items in the order of their positions, which have no gaps; other statements may run between the parts.
+
+    :param items: a SELECT, with a condition, of columns of `STORED`.
+    """
+    schema = pa.schema([STORED.field(name) for name in columns])
+    first = 1
+    while True:
+        asked = f"{items} AND position BETWEEN %s AND %s ORDER BY position"
+        part = read_table(connection, asked, [*values, first, first + PART - 1], schema)
+        if part.num_rows:
+            yield part
+        if part.num_rows < PART:
+            return
+        first += PART
 
 
 def standing(connection: Connection, refs: pa.Array) -> pa.Array:

@@ -1,6 +1,6 @@
 """Releases: a plan freezes a list, others approve its hash, a run turns it into orders in one transaction."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -16,7 +16,16 @@ from cair.rules.approvals import day_of, may_approve
 from cair.rules.release import ITEMS, MAY_PLAN, MAY_RUN, Role
 from cair.store.copying import copy_rows, plan_for
 from cair.store.database import UnableToUseDatabase, without_values
-from cair.store.queries.releases import Release, available, read_items, read_release, standing
+from cair.store.queries.releases import (
+    PART,
+    STORED,
+    Release,
+    available,
+    in_parts,
+    read_items,
+    read_release,
+    standing,
+)
 from cair.store.records.audit import add_audit
 from cair.store.records.ledger import add_transfers, take_turn
 from cair.store.records.staff import Actor
@@ -57,43 +66,77 @@ def order_refs(vault: Vault, cards: pa.Array, benefits: pa.Array) -> pa.Array:
 
 
 def add_plan(
-    connection: Connection, *, due: pa.Table, wishes: Wishes, by: Actor, vault: Vault, now: datetime
+    connection: Connection, *, due: Iterable[pa.Table], wishes: Wishes, by: Actor, vault: Vault, now: datetime
 ) -> Release:
     """Freeze who is to be paid of those who are due; in the caller's transaction.
 
     Benefits with a payment in force are left out; one that failed or came back is listed as its next attempt.
 
-    :param due: columns of `ITEMS` without order_ref and attempt; all of them due as of the wished instant.
+    :param due: columns of `ITEMS` without order_ref and attempt, in parts, in the fair order; all that are due as of the
+        wished instant.
     :raises UnableToPlan: nobody can be paid, or the actor may not plan.
     """
     if not MAY_PLAN & by.roles:
         raise UnableToPlan(f"{by.name} may not plan releases. Roles that may: {', '.join(MAY_PLAN)}.")
-    items = rules.choose(_numbered(connection, due, vault), available(connection))
-    if not items.num_rows:
+    chosen = rules.choose((_numbered(connection, part, vault) for part in due), available(connection))
+    count, amount = _lay_out(connection, chosen)
+    if not count:
         raise UnableToPlan(
             "Nobody is left to pay: nothing is due, all of it is in force, or the appropriation is used up. "
             "See `cair export ledger` and appropriate more if need be."
         )
-    items = items.append_column("is_sampled", pa.array(rules.sampled(items, seed=wishes.seed, size=wishes.sample)))
-    amount = pc.sum(items["amount_idr"]).as_py()
+    sample = rules.drawn(_laid_out_references(connection), seed=wishes.seed, size=wishes.sample)
     stages = rules.stages_needed(amount, wishes.stages_from_idr)
-    hashed = rules.list_hash(items, as_of=wishes.as_of, seed=wishes.seed, planned_by=by.name, stages=stages)
+    hashed = rules.list_hash(
+        in_parts(connection, _LAID_OUT, STORED.names, [sample]),
+        as_of=wishes.as_of,
+        seed=wishes.seed,
+        planned_by=by.name,
+        stages=stages,
+    )
     with without_values():
         connection.execute("LOCK TABLE release IN SHARE ROW EXCLUSIVE MODE")
         row = connection.execute(
             "INSERT INTO release (number, as_of, planned_at, planned_by, seed, items, amount_idr, stages, list_hash) "
             "SELECT coalesce(max(number), 0) + 1, %s, %s, %s, %s, %s, %s, %s, %s FROM release RETURNING number",
-            [wishes.as_of, now, by.name, wishes.seed, items.num_rows, amount, stages, hashed],
+            [wishes.as_of, now, by.name, wishes.seed, count, amount, stages, hashed],
         ).fetchone()
-    assert row is not None, "the row that was added is given back"
-    release = row[0]
-    places = {
-        "release": pa.repeat(pa.scalar(release, pa.int64()), items.num_rows),
-        "position": pa.array(np.arange(1, items.num_rows + 1)),
-    }
-    copy_rows(connection, "release_item", pa.table(places | {name: items[name] for name in items.column_names}))
+        assert row is not None, "the row that was added is given back"
+        release = row[0]
+        columns = ", ".join(STORED.names)
+        connection.execute(
+            f"INSERT INTO release_item (release, {columns}) SELECT %s, {columns} FROM ({_LAID_OUT}) AS item ORDER BY position",
+            [release, sample],
+        )
     _audit(connection, "release.plan", by, now, release, {"list_hash": hashed.hex(), "amount_idr": amount})
     return read_release(connection, release)
+
+
+_LAYING_OUT = """
+    CREATE TEMP TABLE laid_out ON COMMIT DROP AS SELECT {columns} FROM release_item LIMIT 0
+"""
+_LAID_OUT = f"SELECT {', '.join(ITEMS.names)}, order_ref = ANY(%s) AS is_sampled, position FROM laid_out WHERE true"
+
+
+def _lay_out(connection: Connection, chosen: Iterator[pa.Table]) -> tuple[int, int]:
+    """Lay the list out beside the releases, where it needs no memory of ours; give how many it has, and rupiah."""
+    count = amount = 0
+    with without_values():
+        connection.execute(_LAYING_OUT.format(columns=", ".join([*ITEMS.names, "position"])))
+    for part in chosen:
+        positions = pa.array(np.arange(count + 1, count + part.num_rows + 1))
+        copy_rows(connection, "laid_out", part.append_column("position", positions))
+        count += part.num_rows
+        amount += pc.sum(part["amount_idr"]).as_py()
+    return count, amount
+
+
+def _laid_out_references(connection: Connection) -> Iterator[str]:
+    with without_values(), connection.cursor("laid_out") as cursor:
+        cursor.itersize = PART
+        cursor.execute("SELECT order_ref FROM laid_out")
+        for row in cursor:
+            yield row[0]
 
 
 def _numbered(connection: Connection, due: pa.Table, vault: Vault) -> pa.Table:
@@ -101,7 +144,7 @@ def _numbered(connection: Connection, due: pa.Table, vault: Vault) -> pa.Table:
     refs = order_refs(vault, due["card_number"].combine_chunks(), due["benefit"].combine_chunks())
     attempts = standing(connection, refs)
     numbered = due.append_column("order_ref", refs).append_column("attempt", attempts)
-    return numbered.filter(pc.is_valid(attempts))
+    return numbered.filter(pc.is_valid(attempts)).select(ITEMS.names).cast(ITEMS)
 
 
 def approve(connection: Connection, *, release: int, list_hash: bytes, by: Actor, now: datetime) -> Release:
@@ -186,8 +229,7 @@ def run(connection: Connection, *, release: int, by: Actor, now: datetime) -> Re
             f"{' or '.join(may_approve(stage, day_of(known.planned_at)))}: cair release approve {release} "
             f"--hash {known.list_hash.hex()}"
         )
-    items = read_items(connection, release)
-    if _hash_of(known, items) != known.list_hash:
+    if _recomputed(connection, known) != known.list_hash:
         raise UnableToRun(f"The list of release {release} is not what was approved. Order nothing; run cair verify.")
     if already := _ordered_since(connection, release):
         raise UnableToRun(
@@ -195,7 +237,7 @@ def run(connection: Connection, *, release: int, by: Actor, now: datetime) -> Re
             "Withdraw it and plan anew."
         )
     try:
-        _order(connection, known, items, by, now)
+        _order(connection, known, by, now)
     except UnableToUseDatabase as error:
         raise UnableToRun(_why_not(release, error)) from None
     facts: dict[str, str | int] = {
@@ -217,7 +259,7 @@ def _ordered_since(connection: Connection, release: int) -> int:
     return int(row[0]) if row else 0
 
 
-def _order(connection: Connection, known: Release, items: pa.Table, by: Actor, now: datetime) -> None:
+def _order(connection: Connection, known: Release, by: Actor, now: datetime) -> None:
     with without_values():
         connection.execute(
             "INSERT INTO release_end (release, how, by_name, ended_at, stages, list_hash, why) "
@@ -225,12 +267,18 @@ def _order(connection: Connection, known: Release, items: pa.Table, by: Actor, n
             [known.number, by.name, now, known.stages, known.list_hash],
         )
         connection.execute(_PAYEES, [known.number])
-    add_transfers(connection, release_incentives(known.number, items), now=now)
-    first = add_transfers(connection, pay_incentives(items), now=now)
+    for place, part in enumerate(read_items(connection, known.number), 1):
+        add_transfers(connection, release_incentives(known.number, place, part), now=now)
+    numbers = [
+        add_transfers(connection, pay_incentives(part), now=now) for part in read_items(connection, known.number)
+    ]
+    first = numbers[0]
+    assert numbers == [first + place * PART for place in range(len(numbers))], "it is our turn, nobody else books"
     with without_values():
         connection.execute(_ORDERS, [first, known.number])
 
 
+_ORDERED = ("order_ref", "attempt", "line", "card_number", "amount_idr")
 _PAYEES = """
     INSERT INTO payee (partner, account_ref_index, card_number, override_number)
     SELECT DISTINCT ON (item.partner, item.account_ref_index, item.card_number)
@@ -278,12 +326,8 @@ def _known(connection: Connection, release: int, kind: type[Exception]) -> Relea
 
 
 def _recomputed(connection: Connection, known: Release) -> bytes:
-    return _hash_of(known, read_items(connection, known.number))
-
-
-def _hash_of(known: Release, items: pa.Table) -> bytes:
     return rules.list_hash(
-        items.select([*ITEMS.names, "is_sampled"]),
+        read_items(connection, known.number),
         as_of=known.as_of,
         seed=known.seed,
         planned_by=known.planned_by,
