@@ -6,6 +6,7 @@ import uuid
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -139,7 +140,9 @@ def items_of(connection: psycopg.Connection[Any], release: int) -> pa.Table:
 
 def plan(database: Database, vault: Vault, table: pa.Table, wishes: Wishes = WISHES) -> Release:
     with database.connect() as connection:
-        return records.add_plan(connection, due=in_fair_order(table), wishes=wishes, by=OFFICER, vault=vault, now=START)
+        return records.add_plan(
+            connection, due=partial(in_fair_order, table), wishes=wishes, by=OFFICER, vault=vault, now=START
+        )
 
 
 def approved(database: Database, planned: Release, by: Actor = CHECKER) -> Release:

@@ -72,7 +72,7 @@ def plan_release(office: Office, wishes: Wishes, *, by: Actor, now: datetime, an
     with due_benefits(office, instant_of(wishes.as_of), announce=announce) as due:
         try:
             with office.database.connect() as connection:
-                return records.add_plan(connection, due=due.parts(), wishes=wishes, by=by, vault=office.vault, now=now)
+                return records.add_plan(connection, due=due.parts, wishes=wishes, by=by, vault=office.vault, now=now)
         except UnableToPlan as error:
             more = f" {due.shared:,} wait because their account pays somebody else." if due.shared else ""
             raise UnableToPlan(f"{error}{more}") from None

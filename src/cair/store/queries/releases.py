@@ -1,8 +1,9 @@
 """Releases: what is on them, who approved them, how they ended, and who would be decided otherwise now."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import pairwise
 from typing import Any
 
 import psycopg
@@ -110,24 +111,33 @@ def in_parts(
         first += PART
 
 
-def standing(connection: Connection, refs: pa.Array) -> pa.Array:
-    """Give for each payment the attempt that may come next: null while one is in force."""
+def standing(connection: Connection, references: Iterable[pa.Array]) -> Iterator[pa.Table]:
+    """Give for each payment its order_ref and the attempt that may come next: null while one is in force.
+
+    All are looked up at once, and given in the parts in which they were asked for.
+    """
     with without_values():
-        connection.execute(
-            'CREATE TEMP TABLE IF NOT EXISTS asked_order (place bigint, order_ref text COLLATE "C") ON COMMIT DROP'
-        )
-        connection.execute("TRUNCATE asked_order")
-        copy_rows(
-            connection, "asked_order", pa.table({"place": pa.array(range(len(refs)), pa.int64()), "order_ref": refs})
-        )
+        connection.execute('CREATE TEMP TABLE asked_order (place bigint, order_ref text COLLATE "C") ON COMMIT DROP')
+    ends = [0]
+    for part in references:
+        ends.append(ends[-1] + len(part))
+        places = pa.array(range(ends[-2], ends[-1]), pa.int64())
+        copy_rows(connection, "asked_order", pa.table({"place": places, "order_ref": part}))
+    with without_values():
         connection.execute("ANALYZE asked_order")
-    plan_for(connection, len(refs))
-    schema = pa.schema([("attempt", pa.int64())])
-    return read_table(connection, _STANDING, [], schema)["attempt"].combine_chunks()
+        plan_for(connection, ends[-1])
+        connection.execute(_STANDING)
+        connection.execute("CREATE UNIQUE INDEX ON standing_order (place)")
+    schema = pa.schema([("order_ref", pa.string()), ("attempt", pa.int64())])
+    asked = "SELECT order_ref, attempt FROM standing_order WHERE place >= %s AND place < %s ORDER BY place"
+    for first, end in pairwise(ends):
+        yield read_table(connection, asked, [first, end], schema)
 
 
 _STANDING = """
-    SELECT CASE WHEN newest.attempt IS NULL THEN 1 WHEN ended.order_ref IS NOT NULL THEN newest.attempt + 1 END
+    CREATE TEMP TABLE standing_order ON COMMIT DROP AS
+    SELECT asked.place, asked.order_ref,
+           CASE WHEN newest.attempt IS NULL THEN 1 WHEN ended.order_ref IS NOT NULL THEN newest.attempt + 1 END AS attempt
     FROM asked_order AS asked
     LEFT JOIN (
         SELECT order_ref, max(attempt) AS attempt FROM payment_order

@@ -1,6 +1,6 @@
 """Releases: a plan freezes a list, others approve its hash, a run turns it into orders in one transaction."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -66,19 +66,25 @@ def order_refs(vault: Vault, cards: pa.Array, benefits: pa.Array) -> pa.Array:
 
 
 def add_plan(
-    connection: Connection, *, due: Iterable[pa.Table], wishes: Wishes, by: Actor, vault: Vault, now: datetime
+    connection: Connection,
+    *,
+    due: Callable[[], Iterable[pa.Table]],
+    wishes: Wishes,
+    by: Actor,
+    vault: Vault,
+    now: datetime,
 ) -> Release:
     """Freeze who is to be paid of those who are due; in the caller's transaction.
 
     Benefits with a payment in force are left out; one that failed or came back is listed as its next attempt.
 
-    :param due: columns of `ITEMS` without order_ref and attempt, in parts, in the fair order; all that are due as of the
-        wished instant.
+    :param due: gives, each time it is asked, columns of `ITEMS` without order_ref and attempt, in parts, in the fair
+        order; all that are due as of the wished instant.
     :raises UnableToPlan: nobody can be paid, or the actor may not plan.
     """
     if not MAY_PLAN & by.roles:
         raise UnableToPlan(f"{by.name} may not plan releases. Roles that may: {', '.join(MAY_PLAN)}.")
-    chosen = rules.choose((_numbered(connection, part, vault) for part in due), available(connection))
+    chosen = rules.choose(_numbered(connection, due, vault), available(connection))
     count, amount = _lay_out(connection, chosen)
     if not count:
         raise UnableToPlan(
@@ -128,6 +134,8 @@ def _lay_out(connection: Connection, chosen: Iterator[pa.Table]) -> tuple[int, i
         copy_rows(connection, "laid_out", part.append_column("position", positions))
         count += part.num_rows
         amount += pc.sum(part["amount_idr"]).as_py()
+    with without_values():
+        connection.execute("CREATE UNIQUE INDEX ON laid_out (position)")
     return count, amount
 
 
@@ -139,12 +147,15 @@ def _laid_out_references(connection: Connection) -> Iterator[str]:
             yield row[0]
 
 
-def _numbered(connection: Connection, due: pa.Table, vault: Vault) -> pa.Table:
+def _numbered(connection: Connection, due: Callable[[], Iterable[pa.Table]], vault: Vault) -> Iterator[pa.Table]:
     """Add reference and attempt; leave out benefits with a payment in force."""
-    refs = order_refs(vault, due["card_number"].combine_chunks(), due["benefit"].combine_chunks())
-    attempts = standing(connection, refs)
-    numbered = due.append_column("order_ref", refs).append_column("attempt", attempts)
-    return numbered.filter(pc.is_valid(attempts)).select(ITEMS.names).cast(ITEMS)
+    references = (
+        order_refs(vault, part["card_number"].combine_chunks(), part["benefit"].combine_chunks()) for part in due()
+    )
+    # The references are laid out before the first part is asked for again.
+    for stands, part in zip(standing(connection, references), due(), strict=True):
+        numbered = part.append_column("order_ref", stands["order_ref"]).append_column("attempt", stands["attempt"])
+        yield numbered.filter(pc.is_valid(stands["attempt"])).select(ITEMS.names).cast(ITEMS)
 
 
 def approve(connection: Connection, *, release: int, list_hash: bytes, by: Actor, now: datetime) -> Release:
