@@ -5,6 +5,7 @@ the leading key column, straight into the table. The unique key is only the guar
 """
 
 from collections.abc import Iterator, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from typing import Any
 
@@ -29,8 +30,6 @@ ASKED_AS_ONE_READ = 5
 """Asking for one key costs about as much as reading so many of a table from end to end."""
 _PIECE = 1_000
 """Rows handed to the database at once: it works on them while the next are encoded."""
-Places = npt.NDArray[np.int64]
-_OUTCOMES = (Outcome.ACCEPTED, *(outcome for outcome in Outcome if outcome is not Outcome.ACCEPTED))
 _SESSION = (
     "SET jit = off",
     "SET max_parallel_workers_per_gather = 0",
@@ -41,10 +40,23 @@ _SESSION = (
 
 
 class EvidenceWriter:
-    """Writes files, each in one transaction of its own. Only for who holds the lock of intake."""
+    """Writes files, each in one transaction of its own. Only for who holds the lock of intake.
 
-    def __init__(self, connection: Any, engine: duckdb.DuckDBPyConnection, expected: Mapping[str, int]) -> None:
-        self._connection, self._expected = connection, expected
+    Rows that surely are new are copied, in a thread of its own, while the others of their batch are compared and the next
+    batch is looked at. Those that were compared wait in memory and go with the next ones. What goes wrong with the
+    copying is raised by the next call that needs the database.
+    """
+
+    def __init__(
+        self,
+        connection: Any,
+        engine: duckdb.DuckDBPyConnection,
+        expected: Mapping[str, int],
+        thread: ThreadPoolExecutor,
+    ) -> None:
+        self._connection, self._expected, self._thread = connection, expected, thread
+        self._copying: Future[None] | None = None
+        self._waiting: list[pa.Table] = []
         self._outcomes = StandingQuery(engine, compiled("intake/outcomes"))
         self._cursor = connection.cursor()
         for statement in _SESSION:
@@ -60,7 +72,7 @@ class EvidenceWriter:
 
         :raises UnableToUseDatabase: the database refused.
         """
-        with without_values():
+        with self._database():
             self._cursor.execute(
                 "SELECT 1 FROM intake_file WHERE sha256 = $1 AND name = $2 AND refusal = '' LIMIT 1", [sha256, name]
             )
@@ -77,17 +89,10 @@ class EvidenceWriter:
         if read.rejects is not None:
             counts[Outcome.REJECTED] = read.rejects.num_rows
             if keep_rejects:
-                self._ingest("reject", read.rejects)
-        rows = read.rows
-        if rows.num_rows:
-            outcomes = self._judged(origin.feed, rows)
-            for entry in outcomes.value_counts().to_pylist():
-                counts[entry["values"]] += entry["counts"]
-            rows = rows.append_column("outcome", outcomes)
-            if counts[Outcome.DUPLICATE]:
-                rows = rows.filter(pc.not_equal(rows["outcome"], str(Outcome.DUPLICATE)))
-            if rows.num_rows:
-                self._ingest(origin.feed, rows)
+                self._copy("reject", read.rejects)
+        if read.rows.num_rows:
+            for outcome, count in self._judge(origin.feed, read.rows).items():
+                counts[outcome] += count
         return counts
 
     def add_file(self, origin: Origin, *, sha256: str, size_bytes: int, refusal: str, counts: dict[str, int]) -> None:
@@ -107,47 +112,84 @@ class EvidenceWriter:
             "lines": [sum(counts.values())],
             **{str(outcome): [counts.get(str(outcome), 0)] for outcome in Outcome},
         }
-        self._ingest("intake_file", pa.table(row))
-        with without_values():
+        if self._waiting:
+            self._copy(origin.feed, *self._taken_out())
+        self._copy("intake_file", pa.table(row))
+        with self._database():
             self._connection.commit()
 
     def forget(self) -> None:
         """Take back what was written of a file that is not to be taken in."""
-        with without_values():
+        self._waiting = []
+        with self._database():
             self._connection.rollback()
 
-    def _ingest(self, table: str, rows: pa.Table) -> None:
-        with without_values():
-            self._cursor.adbc_ingest(table, rows.to_reader(max_chunksize=_PIECE), mode="append")
+    def _judge(self, feed: str, rows: pa.Table) -> dict[str, int]:
+        """Say what becomes of rows, and have those that are no duplicates copied; count them by outcome.
 
-    def _judged(self, feed: str, rows: pa.Table) -> pa.Array:
-        """Say what becomes of each row. A key that is surely new and occurs once in the batch needs no comparison."""
+        A key that is surely new and occurs once in the batch needs no comparison.
+        """
         keys = _beginnings(rows["key"])
         perhaps_held = self._perhaps_held(feed, keys)
         self._known.add(feed, keys)
-        compared = np.flatnonzero(perhaps_held | _repeated(keys))
-        outcomes = np.zeros(len(keys), np.int8)
-        if len(compared):
-            outcomes[compared] = self._compared(feed, rows, compared, np.flatnonzero(perhaps_held))
-        return pa.DictionaryArray.from_arrays(pa.array(outcomes), list(_OUTCOMES)).dictionary_decode()
+        compared = perhaps_held | _repeated(keys)
+        if not compared.any():
+            self._copy(feed, *self._taken_out(), _accepted(rows))
+            return {Outcome.ACCEPTED: rows.num_rows}
+        stated = rows.filter(pa.array(compared))
+        held = self._held(feed, rows.filter(pa.array(perhaps_held)))
+        new = rows.filter(pa.array(~compared))
+        self._copy(feed, *self._taken_out(), _accepted(new))
+        outcomes = self._compared(stated, held)
+        counts = {entry["values"]: entry["counts"] for entry in outcomes.value_counts().to_pylist()}
+        judged = stated.append_column("outcome", outcomes)
+        self._waiting = [judged.filter(pc.not_equal(outcomes, str(Outcome.DUPLICATE)))]
+        counts[Outcome.ACCEPTED] = counts.get(Outcome.ACCEPTED, 0) + new.num_rows
+        return counts
 
-    def _compared(self, feed: str, rows: pa.Table, places: Places, perhaps_held: Places) -> npt.NDArray[np.int8]:
-        """Apply the rule to some rows, among which are all of their keys: the outcome of each by its number."""
-        stated = rows.select(["key", "revision", "fingerprint"]).take(places)
-        held = self._held(feed, rows, perhaps_held) if len(perhaps_held) else stated.slice(0, 0)
-        order = rows["taken_in"].to_numpy()[places]
+    def _compared(self, rows: pa.Table, held: pa.Table) -> pa.Array:
+        """Apply the rule to some rows, among which are all of their keys: the outcome of each."""
+        stated = rows.select(["key", "revision", "fingerprint"])
+        order = rows["taken_in"].to_numpy()
         judged = self._outcomes.ask(keyed=stated.append_column("line", pa.array(order)), held=held.cast(stated.schema))
-        numbers = np.empty(len(places), np.int8)
-        said = pc.index_in(judged["outcome"], pa.array(_OUTCOMES)).to_numpy()
-        numbers[np.argsort(order)] = said[np.argsort(judged["line"].to_numpy())]
-        return numbers
+        places = np.empty(len(order), np.int64)
+        places[np.argsort(order)] = np.argsort(judged["line"].to_numpy())
+        return judged["outcome"].combine_chunks().take(pa.array(places))
 
-    def _held(self, feed: str, rows: pa.Table, places: Places) -> pa.Table:
-        """Fetch key, revision and fingerprint of the reports held for the leading key column of some rows."""
-        anchor = stored_name(FEEDS[feed].column(FEEDS[feed].anchor))
-        anchors = rows[anchor].take(places).unique()
-        asked = f"asked_{feed}"
+    def _taken_out(self) -> list[pa.Table]:
+        """Give the rows that wait, which then no longer do."""
+        waiting, self._waiting = self._waiting, []
+        return waiting
+
+    def _copy(self, table: str, *rows: pa.Table) -> None:
+        """Begin to copy rows, once those before them are in."""
+        whole = pa.concat_tables(rows)
+        if not whole.num_rows:
+            return
+        with self._database():
+            self._copying = self._thread.submit(_ingest, self._cursor, table, whole)
+
+    @contextmanager
+    def _database(self) -> Iterator[None]:
+        """Have the connection for oneself: what was being copied is in."""
         with without_values():
+            if self._copying:
+                copying, self._copying = self._copying, None
+                copying.result()
+            yield
+
+    def _held(self, feed: str, rows: pa.Table) -> pa.Table:
+        """Give key, revision and fingerprint of the reports held for the leading key column of some rows."""
+        held = [waiting.select(["key", "revision", "fingerprint"]) for waiting in self._waiting]
+        if rows.num_rows:
+            held.append(self._fetched(feed, rows).cast(rows.select(["key", "revision", "fingerprint"]).schema))
+        return pa.concat_tables(held) if held else rows.select(["key", "revision", "fingerprint"])
+
+    def _fetched(self, feed: str, rows: pa.Table) -> pa.Table:
+        anchor = stored_name(FEEDS[feed].column(FEEDS[feed].anchor))
+        anchors = rows[anchor].unique()
+        asked = f"asked_{feed}"
+        with self._database():
             self._cursor.execute(
                 f"CREATE TEMP TABLE IF NOT EXISTS {asked} AS SELECT {anchor} AS anchor FROM {feed} LIMIT 0"
             )
@@ -170,7 +212,7 @@ class EvidenceWriter:
         return self._sizes.get(feed, 0) <= ASKED_AS_ONE_READ * self._expected.get(feed, 0)
 
     def _read_keys(self, feed: str) -> None:
-        with without_values():
+        with self._database():
             self._cursor.execute(f"SELECT key FROM {feed}")
             for batch in self._cursor.fetch_record_batch():
                 self._known.add(feed, _beginnings(pa.chunked_array([without_extension(batch.column(0))])))
@@ -182,6 +224,14 @@ class EvidenceWriter:
                 "SELECT feed, sum(accepted + superseding + outdated + conflict)::bigint FROM intake_file GROUP BY feed"
             )
             return dict(self._cursor.fetchall())
+
+
+def _ingest(cursor: Any, table: str, rows: pa.Table) -> None:
+    cursor.adbc_ingest(table, rows.to_reader(max_chunksize=_PIECE), mode="append")
+
+
+def _accepted(rows: pa.Table) -> pa.Table:
+    return rows.append_column("outcome", pa.repeat(pa.scalar(str(Outcome.ACCEPTED)), rows.num_rows))
 
 
 def _beginnings(keys: pa.ChunkedArray) -> Keys:
@@ -209,9 +259,10 @@ def evidence_writer(
     with without_values():
         connection = adbc.connect(database.uri)
     try:
-        with without_values():
-            writer = EvidenceWriter(connection, engine, expected)
-        yield writer
+        with ThreadPoolExecutor(1, thread_name_prefix="copying") as thread:
+            with without_values():
+                writer = EvidenceWriter(connection, engine, expected, thread)
+            yield writer
     finally:
         _close(connection)
 
