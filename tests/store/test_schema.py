@@ -2,10 +2,13 @@
 
 import uuid
 from collections.abc import Iterator
+from importlib import import_module
+from pkgutil import iter_modules
 
 import pytest
 
 from cair.store.database import Database, open_database
+from cair.store.migrations import __path__ as migrations_path
 from cair.store.schema import bring_up_to_date, is_current, newest_migration
 
 
@@ -59,3 +62,10 @@ def test_who_is_killed_before_a_migration_is_noted_leaves_nothing_behind(
     assert is_current(database)
     assert not bring_up_to_date(database), "there is nothing left to do"
     assert tables(database) > 0
+
+
+def test_every_migration_can_be_part_of_one_transaction() -> None:
+    names = [each.name for each in iter_modules(migrations_path)]
+    assert newest_migration() in names
+    apart = [name for name in names if not import_module(f"cair.store.migrations.{name}").Migration.atomic]
+    assert apart == []
