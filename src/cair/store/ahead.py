@@ -1,7 +1,7 @@
 """Work done some steps ahead, in threads of its own, in order: reading the next lines while those before are written."""
 
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from queue import Empty, Full, Queue
@@ -58,10 +58,14 @@ def side_by_side(items: Iterator[Item], makers: list[Callable[[Item], Made]], *,
     with ThreadPoolExecutor(len(makers), thread_name_prefix="beside") as threads:
         for item in items:
             begun.append(threads.submit(make, item))
-            while len(begun) >= depth or sum(not each.done() for each in begun) > len(makers):
+            while begun and (begun[0].done() or len(begun) >= depth or _unfinished(begun) > len(makers)):
                 yield begun.popleft().result()
         while begun:
             yield begun.popleft().result()
+
+
+def _unfinished(begun: "Iterable[Future[Made]]") -> int:
+    return sum(not each.done() for each in begun)
 
 
 def _make(items: Iterator[Item], ready: "Queue[Item | _End[Item]]", stopped: Event) -> None:
