@@ -5,6 +5,8 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+import pytest
+
 from cair.store.witness import note_sent
 
 START = datetime(2020, 7, 27, 2, tzinfo=UTC)
@@ -35,3 +37,9 @@ def test_a_clock_that_goes_back_hides_nothing(tmp_path: Path) -> None:
     note_sent(tmp_path, 50, "ahead", START + timedelta(days=1))
     note_sent(tmp_path, 51, "behind", START)
     assert noted(tmp_path)["external_id"] == "behind"
+
+
+def test_a_note_that_cannot_be_read_is_not_taken_for_none(tmp_path: Path) -> None:
+    (tmp_path / "last-sent.json").mkdir()
+    with pytest.raises(OSError, match="directory"):
+        note_sent(tmp_path, 1, "first", START)

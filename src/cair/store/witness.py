@@ -49,11 +49,14 @@ def _alone(home: Path) -> Iterator[None]:
 
 
 def _last_sent(home: Path) -> tuple[int, str, datetime] | None:
-    """Give number, name and instant; none when nothing was sent, or the machine stopped while it was noted."""
+    """Give number, name and instant; none when nothing was sent, or the machine stopped while it was noted.
+
+    :raises OSError: there is a note that cannot be read; it says nothing, and that is no leave to pay.
+    """
     try:
         last = json.loads((home / _FILE).read_text())
         return int(last["number"]), str(last["external_id"]), datetime.fromisoformat(last["at"])
-    except (OSError, ValueError, KeyError, TypeError):
+    except (FileNotFoundError, ValueError, KeyError, TypeError):
         return None
 
 
@@ -61,6 +64,7 @@ def check_memory(home: Path, database: Database) -> None:
     """See that what was sent last is still on record, or that a recovery has begun since.
 
     :raises UnableToTrustDatabase: it is not.
+    :raises OSError: the note cannot be read.
     """
     last = _last_sent(home)
     if last is None:
