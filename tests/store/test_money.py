@@ -836,6 +836,28 @@ def test_fair_order_and_stages() -> None:
     assert str(Stage.VOIDED) == "VOIDED"
 
 
+@pytest.mark.parametrize("people", [1, 4, 5])
+def test_a_list_of_several_parts_is_the_one_of_a_single_part(
+    database: Database, vault: Vault, monkeypatch: pytest.MonkeyPatch, people: int
+) -> None:
+    fund(database, 10 * TRANCHE)
+    cards, wishes = list(range(1, people + 1)), replace(WISHES, sample=0)
+    whole = plan(database, vault, due(cards), wishes)
+    for module in ("queries", "records"):
+        monkeypatch.setattr(f"cair.store.{module}.releases.PART", 2)
+    known = approved(database, plan(database, vault, due(cards), wishes))
+    assert known.list_hash == whole.list_hash
+    with database.connect() as connection:
+        records.run(connection, release=known.number, by=OFFICER, now=START)
+    with database.connect() as connection:
+        ran = connection.execute(
+            "SELECT card_number, event FROM payment_order JOIN transfer ON number = transfer "
+            "JOIN release_item AS item USING (release, position, card_number) ORDER BY payment_order.position"
+        ).fetchall()
+    assert check_invariants(database) == []
+    assert ran == [(card, f"pay/{ref}/1") for card, ref in zip(cards, refs(database, known.number), strict=True)]
+
+
 def test_a_release_that_is_read_again_has_the_hash_it_was_planned_with(database: Database, vault: Vault) -> None:
     fund(database, 10 * TRANCHE)
     planned = plan(database, vault, due([1, 2]))

@@ -14,6 +14,7 @@ from cair.store.deciding import decided_on_segments
 from cair.store.engine import session
 from cair.store.office import Office
 from cair.store.payment_tables import has_payments, lay_down_payments
+from cair.store.queries.releases import PART
 from cair.store.records.decisions import FACTS_HASH
 from cair.store.segments import Segments
 
@@ -39,8 +40,6 @@ _ALLOWED = """
             ) = card_number
 """
 _PLACE = f"row_number() OVER (ORDER BY {', '.join(FAIR_ORDER)})"
-PART = 50_000
-"""Benefits that are in memory at a time, however many are due."""
 _WANTED = [field for field in ITEMS if field.name not in ("order_ref", "attempt")]
 
 

@@ -72,7 +72,7 @@ def releases(database: Database) -> list[Release]:
 
 STORED = pa.schema([*ITEMS, ("is_sampled", pa.bool_()), ("position", pa.int64())])
 PART = 50_000
-"""Items of a list that are in memory at a time, however long it is."""
+"""Benefits that are due, or items of a list, that are in memory at a time, however many there are."""
 _UUIDS = frozenset({"account_ref_index", "account_fingerprint", "facts"})
 
 

@@ -278,11 +278,10 @@ def _order(connection: Connection, known: Release, by: Actor, now: datetime) -> 
             [known.number, by.name, now, known.stages, known.list_hash],
         )
         connection.execute(_PAYEES, [known.number])
-    for place, part in enumerate(read_items(connection, known.number), 1):
+    for place, part in enumerate(read_items(connection, known.number, *_ORDERED), 1):
         add_transfers(connection, release_incentives(known.number, place, part), now=now)
-    numbers = [
-        add_transfers(connection, pay_incentives(part), now=now) for part in read_items(connection, known.number)
-    ]
+    orders = read_items(connection, known.number, *_ORDERED)
+    numbers = [add_transfers(connection, pay_incentives(part), now=now) for part in orders]
     first = numbers[0]
     assert numbers == [first + place * PART for place in range(len(numbers))], "it is our turn, nobody else books"
     with without_values():
